@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The record stream of mtrace: types, reader, writer, fields, rendering.
+ * The format itself is specified in mt-log(5).
+ *
+ * Memory: the caller owns what it passes; a record from mt_reader_next lives
+ * until the next call of it; whoever keeps one copies it.  Descriptors stay
+ * the caller's.
+ *
+ * Errors: the library neither prints nor exits.  A function that can fail
+ * says so in its result, and the reason is a line of text without a newline.
+ *
+ * This header needs a little-endian machine, as the tracer does.
+ */
+#ifndef MT_H
+#define MT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "mt_struct.h"
+
+#define MT_MUST_CHECK __attribute__((warn_unused_result))
+
+/* The longest record: size is a 16-bit multiple of 8. */
+#define MT_RECORD_MAX 65528
+
+/* ---- types and fields -------------------------------------------------- */
+
+enum mt_class { MT_CLASS_event, MT_CLASS_context, MT_CLASS_definition, MT_CLASS_report };
+
+enum mt_show { MT_DEC, MT_HEX, MT_SHOW_ENUM, MT_SHOW_FLAGS, MT_SHOW_STRING };
+
+/* One named value of an enumerated field, or one bit of a flags field. */
+struct mt_value {
+	const char *name;
+	uint64_t number;
+	const char *doc;
+};
+
+struct mt_field_info {
+	const char *name;
+	const char *unit;		/* "" for a plain number */
+	const char *doc;
+	const struct mt_value *values;	/* enum and flags: ends with name NULL; else NULL */
+	uint16_t offset;		/* from the start of the record; strings: which one, from 0 */
+	uint8_t width;			/* 1, 2, 4 or 8 bytes; 0 for a string */
+	uint8_t show;			/* enum mt_show */
+};
+
+struct mt_type {
+	const char *name;
+	const char *doc;
+	const struct mt_field_info *fields;
+	uint16_t n_fields;
+	uint16_t n_strings;
+	uint16_t size;			/* exact size, or of the part before the strings */
+	uint16_t kind;
+	uint8_t class;			/* enum mt_class */
+};
+
+/* All types, in the order of the table; mt_n_types of them. */
+extern const struct mt_type mt_types[];
+extern const unsigned mt_n_types;
+
+/* The header's own fields, kind not among them: cpu and time. */
+extern const struct mt_field_info mt_header_fields[2];
+
+/* The type of a kind, or NULL for a kind that this version does not know. */
+const struct mt_type *mt_type_of(unsigned kind);
+
+/* The type with that name, or NULL. */
+const struct mt_type *mt_type_find(const char *name);
+
+/* The field of t with that name (also cpu and time), or NULL. */
+const struct mt_field_info *mt_field_find(const struct mt_type *t, const char *name);
+
+/* Value of a field that is not a string. */
+static inline uint64_t mt_field_u64(const struct mt_hdr *rec, const struct mt_field_info *f)
+{
+	const unsigned char *p = (const unsigned char *)rec + f->offset;
+
+	switch (f->width) {
+	case 8: return *(const uint64_t *)p;
+	case 4: return *(const uint32_t *)p;
+	case 2: return *(const uint16_t *)p;
+	default: return *p;
+	}
+}
+
+/*
+ * String number n (from 0) of a record whose frame was checked: a pointer into
+ * the record, NUL-terminated, of arbitrary other bytes.
+ */
+const char *mt_string(const struct mt_hdr *rec, unsigned n);
+
+/* Name of a value of an enum, or NULL when the number has none. */
+const char *mt_value_name(const struct mt_value *values, uint64_t number);
+
+/*
+ * Builds a record with strings: copies the fixed part *fixed (whose hdr.kind
+ * is set), appends the type's strings (NULL counts as ""), pads with zeros,
+ * sets hdr.size.  buf holds MT_RECORD_MAX bytes.  Strings that do not fit
+ * together are cut at the end of the longest ones.  Returns the record in buf.
+ */
+struct mt_hdr *mt_build(void *buf, const void *fixed, const char *const *strings);
+
+/*
+ * Judges the bytes at buf as the start of a record.  Returns its size; 0 when
+ * len is too short to tell or to hold it; -1 when it is malformed, with the
+ * reason in *error (static text).
+ */
+MT_MUST_CHECK int mt_frame(const void *buf, size_t len, const char **error);
+
+/* ---- hash table --------------------------------------------------------- */
+
+/*
+ * A hash table from 64-bit keys to 64-bit values: open addressing, one cache
+ * line a look-up; for what is asked for each record.  Zero-initialise it.
+ */
+struct mt_table {
+	struct mt_table_slot { uint64_t key, value; } *slots;
+	uint64_t zero;			/* value of key 0, which marks free slots */
+	size_t n_slots, used;
+	bool has_zero;
+};
+
+/* The value's place, or NULL when the key is not there. */
+uint64_t *mt_table_get(const struct mt_table *m, uint64_t key);
+
+/*
+ * The value's place; a new one holds 0.  Valid until the next put.  NULL when
+ * there is no memory.
+ */
+MT_MUST_CHECK uint64_t *mt_table_put(struct mt_table *m, uint64_t key);
+
+void mt_table_release(struct mt_table *m);
+
+/* ---- who runs where ---------------------------------------------------- */
+
+/* Task and process of each cpu, learnt from switch records.  Zero-initialise. */
+struct mt_cpus { struct mt_table task, process; };
+
+/* Takes any record; -1 when there is no memory. */
+MT_MUST_CHECK int mt_cpus_note(struct mt_cpus *c, const struct mt_hdr *rec);
+uint32_t mt_cpus_task(const struct mt_cpus *c, uint32_t cpu);	/* 0: not known */
+
+/*
+ * The address space in which that cpu sees addr: 0 for kernel addresses (the
+ * upper half) and where nothing is known.
+ */
+uint32_t mt_cpus_process(const struct mt_cpus *c, uint32_t cpu, uint64_t addr);
+
+/* ---- plain I/O --------------------------------------------------------- */
+
+/* Reads until len bytes or the end of file; returns the count, or -1 (errno). */
+MT_MUST_CHECK long mt_read_full(int fd, void *buf, size_t len);
+
+/* One read, EINTR and EAGAIN handled: count, 0 at the end, -1 (errno). */
+MT_MUST_CHECK long mt_read_some(int fd, void *buf, size_t len);
+
+/* Writes all; 0, or -1 (errno; a write of 0 bytes is ENOSPC). */
+MT_MUST_CHECK int mt_write_full(int fd, const void *buf, size_t len);
+
+/* ---- writer ------------------------------------------------------------ */
+
+#define MT_WRITER_BUFFER (64 * 1024)
+
+/*
+ * Writes records to a descriptor through a buffer.  The first error sticks:
+ * later puts do nothing, and mt_writer_flush reports it.  The writer counts
+ * records since the last begin and puts that count into end records, so that
+ * the reader of its output can tell a cut stream (filters need do nothing).
+ */
+struct mt_writer {
+	int fd;
+	int error;			/* errno of the first failure; 0 */
+	uint64_t records;		/* since begin */
+	size_t used;
+	unsigned char buf[MT_WRITER_BUFFER + MT_RECORD_MAX + 1];
+};
+
+void mt_writer_init(struct mt_writer *w, int fd);
+void mt_writer_put(struct mt_writer *w, const struct mt_hdr *rec);
+MT_MUST_CHECK int mt_writer_flush(struct mt_writer *w);	/* 0, or -1 with errno */
+
+/* For mt_reader.idle: what is written so far must not wait for more input. */
+void mt_writer_idle(void *writer);
+
+/* ---- reader ------------------------------------------------------------ */
+
+#define MT_READER_BUFFER (256 * 1024)
+
+/*
+ * Reads records from a descriptor.  Checks every frame, that a stream opens
+ * with begin, and that its end agrees with the count; several streams may
+ * follow each other.
+ */
+struct mt_reader {
+	int fd;
+	void (*idle)(void *arg);	/* called before a read that would block; or NULL */
+	void *idle_arg;
+	uint64_t offset;		/* in the stream, of the record last returned or the error */
+	uint64_t records;		/* since begin */
+	bool open;			/* between begin and end */
+	bool started;			/* anything was read */
+	bool eof;
+	size_t pos, used;		/* in buf */
+	uint64_t base;			/* stream offset of buf[0] */
+	char error[160];		/* reason, once next has returned -1 */
+	_Alignas(8) unsigned char buf[MT_READER_BUFFER];
+};
+
+void mt_reader_init(struct mt_reader *r, int fd);
+
+/*
+ * The next record: 1 and *rec; 0 at the end of a whole stream; -1 for a
+ * damaged or cut one or a failed read (r->error, r->offset), after everything
+ * that was whole before it.
+ */
+MT_MUST_CHECK int mt_reader_next(struct mt_reader *r, const struct mt_hdr **rec);
+
+#endif

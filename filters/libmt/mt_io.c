@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading and writing: the only place that knows short I/O and EINTR. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mt.h"
+
+static void wait_for(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	(void)poll(&p, 1, -1);
+}
+
+long mt_read_some(int fd, void *buf, size_t len)
+{
+	for (;;) {
+		ssize_t n = read(fd, buf, len);
+
+		if (n >= 0)
+			return n;
+		if (errno == EAGAIN)
+			wait_for(fd, POLLIN);
+		else if (errno != EINTR)
+			return -1;
+	}
+}
+
+long mt_read_full(int fd, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		long n = mt_read_some(fd, (char *)buf + done, len - done);
+
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (long)done;
+}
+
+int mt_write_full(int fd, const void *buf, size_t len)
+{
+	const char *p = buf;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		} else if (n == 0) {
+			errno = ENOSPC;
+			return -1;
+		} else if (errno == EAGAIN) {
+			wait_for(fd, POLLOUT);
+		} else if (errno != EINTR) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ---- writer ------------------------------------------------------------ */
+
+void mt_writer_init(struct mt_writer *w, int fd)
+{
+	w->fd = fd;
+	w->error = 0;
+	w->records = 0;
+	w->used = 0;
+}
+
+static void drain(struct mt_writer *w)
+{
+	if (!w->error && mt_write_full(w->fd, w->buf, w->used) < 0)
+		w->error = errno;
+	w->used = 0;
+}
+
+/* begin starts the count; end carries it */
+static void count(struct mt_writer *w, struct mt_hdr *rec)
+{
+	if (rec->kind == MT_KIND_begin)
+		w->records = 0;
+	else if (rec->kind == MT_KIND_end)
+		((struct mt_end *)rec)->records = w->records;
+	w->records++;
+}
+
+void mt_writer_put(struct mt_writer *w, const struct mt_hdr *rec)
+{
+	unsigned char *at = w->buf + w->used;
+
+	memcpy(at, rec, rec->size);
+	count(w, (struct mt_hdr *)at);
+	w->used += rec->size;
+	if (w->used >= MT_WRITER_BUFFER)
+		drain(w);
+}
+
+int mt_writer_flush(struct mt_writer *w)
+{
+	drain(w);
+	errno = w->error;
+	return w->error ? -1 : 0;
+}
+
+void mt_writer_idle(void *writer)
+{
+	if (((struct mt_writer *)writer)->used)
+		drain(writer);
+}
+
+/* ---- reader ------------------------------------------------------------ */
+
+void mt_reader_init(struct mt_reader *r, int fd)
+{
+	memset(r, 0, offsetof(struct mt_reader, buf));
+	r->fd = fd;
+}
+
+static int fail(struct mt_reader *r, const char *why)
+{
+	snprintf(r->error, sizeof(r->error), "%s", why);
+	return -1;
+}
+
+static void tell_if_idle(struct mt_reader *r)
+{
+	struct pollfd p = { .fd = r->fd, .events = POLLIN };
+
+	if (r->idle && poll(&p, 1, 0) == 0)
+		r->idle(r->idle_arg);
+}
+
+/* More bytes behind what is there: 1, 0 at the end of the file, -1. */
+static int refill(struct mt_reader *r)
+{
+	long n;
+
+	memmove(r->buf, r->buf + r->pos, r->used - r->pos);
+	r->base += r->pos;
+	r->used -= r->pos;
+	r->pos = 0;
+	tell_if_idle(r);
+	n = mt_read_some(r->fd, r->buf + r->used, MT_READER_BUFFER - r->used);
+	if (n < 0)
+		return fail(r, strerror(errno));
+	r->used += (size_t)n;
+	r->started |= n > 0;
+	return n > 0;
+}
+
+/* The file has ended: was that a good place? */
+static int finish(struct mt_reader *r)
+{
+	size_t rest = r->used - r->pos;
+
+	r->offset = r->base + r->pos;
+	if (rest) {
+		snprintf(r->error, sizeof(r->error),
+			 "stream ends inside a record: only %zu bytes of it", rest);
+		return -1;
+	}
+	if (!r->started)
+		return fail(r, "empty: a stream has at least begin and end");
+	if (r->open)
+		return fail(r, "stream was cut: it has no end record");
+	return 0;
+}
+
+/* begin and end stand where they must and the count is right. */
+static int check_order(struct mt_reader *r, const struct mt_hdr *rec)
+{
+	if (rec->kind == MT_KIND_begin) {
+		if (r->open)
+			return fail(r, "stream was cut: another begins before its end");
+		if (((const struct mt_begin *)rec)->version != 1)
+			return fail(r, "stream of a newer version of the format");
+		r->open = true;
+		r->records = 0;
+	} else if (!r->open) {
+		return fail(r, r->base + r->pos ? "no begin record after the end" :
+			    "not a stream: it does not open with a begin record");
+	} else if (rec->kind == MT_KIND_end) {
+		uint64_t want = ((const struct mt_end *)rec)->records;
+
+		if (want != r->records) {
+			snprintf(r->error, sizeof(r->error),
+				 "records are missing: end counts %llu, there were %llu",
+				 (unsigned long long)want, (unsigned long long)r->records);
+			return -1;
+		}
+		r->open = false;
+	}
+	r->records++;
+	return 1;
+}
+
+int mt_reader_next(struct mt_reader *r, const struct mt_hdr **rec)
+{
+	const char *why = NULL;
+
+	for (;;) {
+		const struct mt_hdr *h = (const struct mt_hdr *)(r->buf + r->pos);
+		int size = mt_frame(h, r->used - r->pos, &why);
+		int got;
+
+		if (size > 0) {
+			r->offset = r->base + r->pos;
+			got = check_order(r, h);
+			if (got > 0)
+				r->pos += (size_t)size;
+			*rec = h;
+			return got;
+		}
+		if (size < 0) {
+			r->offset = r->base + r->pos;
+			return fail(r, r->open ? why : "not a stream: it does not open with a begin record");
+		}
+		got = refill(r);
+		if (got <= 0)
+			return got < 0 ? got : finish(r);
+	}
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Text output: a buffer in front of a descriptor, numbers and escapes, and
+ * records as JSON and as text.  The first error sticks, as in mt_writer.
+ *
+ * Names are bytes from the traced system and are escaped here, at the last
+ * moment: JSON stays valid (what is not UTF-8 becomes U+FFFD), and text
+ * carries no control character to a terminal (they become \xNN).
+ */
+#ifndef MT_TEXT_H
+#define MT_TEXT_H
+
+#include "mt.h"
+
+#define MT_OUT_BUFFER (64 * 1024)
+
+struct mt_out {
+	int fd;
+	int error;			/* errno of the first failure; 0 */
+	size_t used;
+	char buf[MT_OUT_BUFFER];
+};
+
+void mt_out_init(struct mt_out *o, int fd);
+MT_MUST_CHECK int mt_out_flush(struct mt_out *o);	/* 0, or -1 with errno */
+void mt_out_idle(void *out);		/* for mt_reader.idle */
+
+void mt_out_bytes(struct mt_out *o, const char *s, size_t len);
+void mt_out_str(struct mt_out *o, const char *s);
+void mt_out_char(struct mt_out *o, char c);
+void mt_out_dec(struct mt_out *o, uint64_t n);
+void mt_out_hex(struct mt_out *o, uint64_t n);		/* 0x1f */
+void mt_out_printf(struct mt_out *o, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* A JSON string with its quotes. */
+void mt_out_json_string(struct mt_out *o, const char *s, size_t len);
+
+/* s with control characters, backslash and bytes that are not UTF-8 as \xNN. */
+void mt_out_text_string(struct mt_out *o, const char *s, size_t len);
+
+/*
+ * One record as a JSON object, without a newline:
+ * {"type":"access","cpu":3,"time":10,"pc":"0x401000",...}.  Addresses are
+ * strings, because JSON numbers lose bits above 2^53; flags are an array of
+ * names; an unknown kind has type "unknown", its kind, size and bytes in hex.
+ * mt_json_fields writes the same without the closing brace, to add members.
+ */
+void mt_json(struct mt_out *o, const struct mt_hdr *rec);
+void mt_json_fields(struct mt_out *o, const struct mt_hdr *rec);
+
+/*
+ * One record as a line of words, without the newline:
+ * access cpu=3 time=10 pc=0x401000 ... flags=load+user.  Strings stand in
+ * double quotes.  This is also what tests/helper/mkrec reads.
+ */
+void mt_text(struct mt_out *o, const struct mt_hdr *rec);
+
+#endif
