@@ -42,20 +42,80 @@ $(B)/%.o: %.c Makefile
 
 # ---- tests ---------------------------------------------------------------
 
-helpers: $(HELPERS) $(UNIT)
-$(B)/helper/%: $(B)/tests/helper/%.o $(B)/libmt.a
+PRELOAD := $(patsubst tests/preload/%.c,$(B)/%.so,$(wildcard tests/preload/*.c))
+
+helpers: $(HELPERS) $(UNIT) $(PRELOAD)
+$(HELPERS): $(B)/helper/%: $(B)/tests/helper/%.o $(B)/libmt.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(UNIT): LIBS = -lcmocka -ldeflate -lz -lpthread
+$(UNIT): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libmt.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(PRELOAD): $(B)/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -fPIC -shared -o $@ $<
+
+NEED_BUILD := gcc make pkg-config libc6-dev libdw-dev libelf-dev uthash-dev libdeflate-dev \
+	zlib1g-dev libglib2.0-dev
+NEED_DEMO  := pigz
+NEED_CHECK := perl python3 jq libcmocka-dev binutils elfutils llvm clang dwarves cpio g++ \
+	pigz xz-utils gzip libc6-dbg strace
+NEED_LINT  := git clang cppcheck shellcheck mandoc universal-ctags
+NEED_BENCH := valgrind zstd gzip time llvm binutils elfutils pigz python3
+
+check:						## all set-up, then every test
+	tests/need $(NEED_BUILD) $(NEED_CHECK)
+	$(MAKE) all tracer test
 
 test: all helpers				## every test, nothing installed or fetched
-	SRC='$(CURDIR)' B='$(abspath $(B))' CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 tests/*.t
+	SRC='$(CURDIR)' B='$(abspath $(B))' CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 tests/*.t $(UNIT)
 
-clean:						## remove the build directory
-	rm -rf $(B)
+check-asan:					## the filter tests under the address and undefined sanitizers
+	tests/need $(NEED_BUILD) $(NEED_CHECK)
+	SANITIZED=1 $(MAKE) B=$(B)-asan CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' all test
+
+lint:						## cppcheck, shellcheck, mandoc, house rules, clang
+	tests/need $(NEED_BUILD) $(NEED_LINT)
+	tests/lint
+	$(MAKE) B=$(B)-clang CC=clang all
+
+bench:						## speed and memory beside the peers, in one run
+	tests/need $(NEED_BUILD) $(NEED_BENCH)
+	$(MAKE) all tracer helpers
+	SRC='$(CURDIR)' B='$(abspath $(B))' tests/bench/run
+
+demo:						## all set-up, then the lines that move most in two real programs
+	tests/need $(NEED_BUILD) $(NEED_DEMO)
+	$(MAKE) all tracer
+	B='$(B)' examples/demo
+
+qemu:						## build QEMU with the tracer's patches, or find it in the cache
+	qemu/build-qemu
+
+doc: $(B)/helper/mt-records			## write the tables of mt-log(5) anew from the record table
+	tests/mkdoc '$(B)' doc/mt-log.5
+
+# Filters, tracer, manuals and headers; QEMU stays where it was built.
+BIN  = $(DESTDIR)$(PREFIX)/bin
+PLUG = $(DESTDIR)$(PREFIX)/lib/mtrace
+INC  = $(DESTDIR)$(PREFIX)/include/mtrace
+MAN  = $(DESTDIR)$(PREFIX)/share/man
+install: all tracer				## into DESTDIR/PREFIX
+	install -d $(BIN) $(PLUG) $(INC)/filters/libmt $(INC)/kernel $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
+	install $(FILTERS) $(B)/mt-run $(BIN)
+	install -m 644 $(B)/libmtrace.so $(B)/libmtheap.so $(PLUG)
+	install -m 644 filters/libmt/mt_struct.h filters/libmt/mt_records.def $(INC)/filters/libmt
+	install -m 644 kernel/mtrace.h $(INC)/kernel
+	for n in 1 5 7; do install -m 644 doc/*.$$n $(MAN)/man$$n || exit 1; done
+
+clean:						## remove the build directories
+	rm -rf $(B) $(B)-asan $(B)-clang
 
 help:						## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 16
 
-.PHONY: all helpers test clean help
+.PHONY: all tracer helpers check test check-asan lint bench demo qemu doc install clean help
 .DELETE_ON_ERROR:
+.SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
