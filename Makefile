@@ -15,6 +15,7 @@ ALL_CFLAGS = -std=gnu11 $(WARN) -DMT_VERSION='"$(VERSION)"' $(CFLAGS) -MMD -MP
 
 LIBMT   := $(patsubst %.c,$(B)/%.o,$(wildcard filters/libmt/*.c))
 SYM     := $(patsubst %.c,$(B)/%.o,$(wildcard filters/sym/*.c))
+EXPR    := $(patsubst %.c,$(B)/%.o,$(wildcard filters/expr/*.c))
 FILTERS := $(patsubst filters/%.c,$(B)/%,$(wildcard filters/mt-*.c))
 HELPERS := $(patsubst tests/helper/%.c,$(B)/helper/%,$(wildcard tests/helper/*.c))
 UNIT    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
@@ -28,10 +29,12 @@ $(B)/libmt.a: $(LIBMT)
 $(B)/libsym.a: $(SYM)
 	rm -f $@ && $(AR) rcs $@ $^
 
+$(B)/mt-filter: $(EXPR)
 # who reads ELF and DWARF; who opens logs
 $(B)/mt-addr2line $(B)/mt-label: $(B)/libsym.a
 $(B)/mt-addr2line $(B)/mt-label: LIBS = -ldw -lelf -lstdc++
 $(B)/mt-cat: LIBS = -ldeflate -lz -lpthread
+$(B)/mt-shared: $(patsubst %.c,$(B)/%.o,$(wildcard filters/shared/*.c))
 
 $(FILTERS): $(B)/mt-%: $(B)/filters/mt-%.o $(B)/libmt.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %libsym.a,$^) $(filter %libmt.a,$^) $(LIBS)
@@ -39,6 +42,42 @@ $(FILTERS): $(B)/mt-%: $(B)/filters/mt-%.o $(B)/libmt.a
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# ---- mt-run and what it brings along ---------------------------------------
+
+EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*/*.c))
+
+tracer: $(B)/libmtrace.so $(B)/libmtheap.so $(B)/mt-run $(B)/qemu-prefix $(EXAMPLES)	## mt-run and its plugin
+
+$(B)/mt-run: $(addprefix $(B)/qemu/,mt-run.o launch.o session.o) $(B)/libmt.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldeflate -lz -lpthread
+
+# The plugin: against the header of the QEMU that "make qemu" has built.
+PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c access.c guest.c x86.c out.c user.c \
+	session.c launch.c elf-head.c) $(wildcard filters/libmt/mt_*.c))
+GLIB   := -isystem $(shell pkg-config --variable=includedir glib-2.0 2>/dev/null)/glib-2.0 \
+	-isystem $(shell pkg-config --variable=libdir glib-2.0 2>/dev/null)/glib-2.0/include
+
+$(B)/pic/%.o: %.c $(B)/qemu-prefix Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden $(GLIB) -isystem "$$(cat $(B)/qemu-prefix)/include" -c -o $@ $<
+$(B)/libmtrace.so: $(PLUGIN)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ -lglib-2.0 -ldeflate -lz -lpthread
+
+# Loaded into the traced program: nothing of the tracer's own build flags.
+$(B)/libmtheap.so: qemu/mt-heap.c kernel/mtrace.h filters/libmt/mt_struct.h filters/libmt/mt_records.def Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) -O2 -g -fPIC -shared -fvisibility=hidden -fno-builtin -o $@ $< -ldl
+
+# Where mt-run finds QEMU: the directory that "make qemu" fills.
+$(B)/qemu-prefix: qemu/build-qemu $(wildcard qemu/patches/*)
+	@mkdir -p $(@D)
+	qemu/build-qemu --print >$@ || true
+
+# As a program's author would build them; -O1 keeps the lines telling.
+$(B)/examples/%: examples/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) -O1 -g -o $@ $< -lpthread
 
 # ---- tests ---------------------------------------------------------------
 
@@ -49,6 +88,7 @@ $(HELPERS): $(B)/helper/%: $(B)/tests/helper/%.o $(B)/libmt.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(UNIT): LIBS = -lcmocka -ldeflate -lz -lpthread
+$(B)/helper/mklog: LIBS = -ldeflate
 $(UNIT): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libmt.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -66,6 +106,7 @@ NEED_BENCH := valgrind zstd gzip time llvm binutils elfutils pigz python3
 
 check:						## all set-up, then every test
 	tests/need $(NEED_BUILD) $(NEED_CHECK)
+	qemu/build-qemu
 	$(MAKE) all tracer test
 
 test: all helpers				## every test, nothing installed or fetched
@@ -82,11 +123,13 @@ lint:						## cppcheck, shellcheck, mandoc, house rules, clang
 
 bench:						## speed and memory beside the peers, in one run
 	tests/need $(NEED_BUILD) $(NEED_BENCH)
+	qemu/build-qemu
 	$(MAKE) all tracer helpers
 	SRC='$(CURDIR)' B='$(abspath $(B))' tests/bench/run
 
 demo:						## all set-up, then the lines that move most in two real programs
 	tests/need $(NEED_BUILD) $(NEED_DEMO)
+	qemu/build-qemu
 	$(MAKE) all tracer
 	B='$(B)' examples/demo
 
@@ -104,7 +147,7 @@ MAN  = $(DESTDIR)$(PREFIX)/share/man
 install: all tracer				## into DESTDIR/PREFIX
 	install -d $(BIN) $(PLUG) $(INC)/filters/libmt $(INC)/kernel $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
 	install $(FILTERS) $(B)/mt-run $(BIN)
-	install -m 644 $(B)/libmtrace.so $(B)/libmtheap.so $(PLUG)
+	install -m 644 $(B)/libmtrace.so $(B)/libmtheap.so $(B)/qemu-prefix $(PLUG)
 	install -m 644 filters/libmt/mt_struct.h filters/libmt/mt_records.def $(INC)/filters/libmt
 	install -m 644 kernel/mtrace.h $(INC)/kernel
 	for n in 1 5 7; do install -m 644 doc/*.$$n $(MAN)/man$$n || exit 1; done

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Start, complain, finish: the same in every program. */
+#define _GNU_SOURCE		/* F_SETPIPE_SZ */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -112,6 +114,37 @@ uint64_t mt_number(const char *what, const char *text, uint64_t max)
 	return n;
 }
 
+/* ---- progress ---------------------------------------------------------- */
+
+static time_t started, shown;
+
+void mt_progress(const char *what, uint64_t done, uint64_t total)
+{
+	time_t now = time(NULL);
+	char line[200];
+	int n;
+
+	if (!started)
+		started = shown = now;
+	if (now <= started + 1 || now == shown || !isatty(STDERR_FILENO))
+		return;
+	shown = now;
+	n = snprintf(line, sizeof(line), "\r%s: %.60s: %llu MB", program, what,
+		     (unsigned long long)done / 1000000);
+	if (total)
+		n += snprintf(line + n, sizeof(line) - (size_t)n, " of %llu MB",
+			      (unsigned long long)total / 1000000);
+	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+		return;
+}
+
+void mt_progress_end(void)
+{
+	if (shown > started && write(STDERR_FILENO, "\r\033[K", 4) < 0)
+		return;
+	started = shown = 0;
+}
+
 /* ---- memory ------------------------------------------------------------ */
 
 static void *checked(void *p)
@@ -157,11 +190,17 @@ void mt_xcpus_note(struct mt_cpus *c, const struct mt_hdr *rec)
 
 /* ---- input and output -------------------------------------------------- */
 
+void mt_widen_pipe(int fd)
+{
+	(void)fcntl(fd, F_SETPIPE_SZ, 1024 * 1024);
+}
+
 void mt_open_input(struct mt_reader *in)
 {
 	if (isatty(STDIN_FILENO))
 		mt_die(MT_USAGE, "standard input: is a terminal, expected a stream: mt-cat LOG | %s",
 		       program);
+	mt_widen_pipe(STDIN_FILENO);
 	mt_reader_init(in, STDIN_FILENO);
 }
 
@@ -169,15 +208,15 @@ void mt_open_output(struct mt_writer *out, struct mt_reader *in)
 {
 	if (isatty(STDOUT_FILENO))
 		mt_die(MT_USAGE, "standard output: is a terminal, records are binary: append | mt-totext");
+	mt_widen_pipe(STDOUT_FILENO);
 	mt_writer_init(out, STDOUT_FILENO);
-	if (in) {
-		in->idle = mt_writer_idle;
-		in->idle_arg = out;
-	}
+	if (in)
+		mt_writer_tie(out, in);
 }
 
 void mt_open_text(struct mt_out *out, struct mt_reader *in)
 {
+	mt_widen_pipe(STDOUT_FILENO);
 	mt_out_init(out, STDOUT_FILENO);
 	if (in) {
 		in->idle = mt_out_idle;

@@ -39,6 +39,13 @@ void mt_no_operands(int argc, char **argv);
  */
 uint64_t mt_number(const char *what, const char *text, uint64_t max);
 
+/*
+ * How far a long work is, in bytes (total 0: not known), on stderr if that is a
+ * terminal, from the second second on and once a second; what is a file name.
+ */
+void mt_progress(const char *what, uint64_t done, uint64_t total);
+void mt_progress_end(void);
+
 /* Never NULL; die with status 1 when there is no memory. */
 void *mt_xmalloc(size_t bytes);
 void *mt_xcalloc(size_t n, size_t bytes);
@@ -50,6 +57,12 @@ void *mt_xgrow(void *p, size_t used, size_t *room, size_t bytes_each);
 /* mt_table_put and mt_cpus_note that cannot fail. */
 uint64_t *mt_xtable_put(struct mt_table *m, uint64_t key);
 void mt_xcpus_note(struct mt_cpus *c, const struct mt_hdr *rec);
+
+/*
+ * A larger pipe costs less CPU for each byte: fewer wake-ups.  Where it is
+ * refused (no pipe, the user's share of pipe memory used up) nothing is lost.
+ */
+void mt_widen_pipe(int fd);
 
 /*
  * Standard input as a stream, standard output as a stream or as text.  Both

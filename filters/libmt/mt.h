@@ -136,6 +136,9 @@ uint64_t *mt_table_get(const struct mt_table *m, uint64_t key);
  */
 MT_MUST_CHECK uint64_t *mt_table_put(struct mt_table *m, uint64_t key);
 
+/* Takes the key out, if it is there. */
+void mt_table_remove(struct mt_table *m, uint64_t key);
+
 void mt_table_release(struct mt_table *m);
 
 /* ---- who runs where ---------------------------------------------------- */
@@ -178,16 +181,24 @@ struct mt_writer {
 	int fd;
 	int error;			/* errno of the first failure; 0 */
 	uint64_t records;		/* since begin */
+	struct mt_reader *in;		/* mt_writer_tie; or NULL */
+	const unsigned char *run, *run_end;	/* accesses still in the reader's buffer; or NULL */
 	size_t used;
-	unsigned char buf[MT_WRITER_BUFFER + MT_RECORD_MAX + 1];
+	_Alignas(8) unsigned char buf[MT_WRITER_BUFFER + MT_RECORD_MAX + 1];
 };
 
 void mt_writer_init(struct mt_writer *w, int fd);
-void mt_writer_put(struct mt_writer *w, const struct mt_hdr *rec);
+void mt_writer_put_any(struct mt_writer *w, const struct mt_hdr *rec);
+
 MT_MUST_CHECK int mt_writer_flush(struct mt_writer *w);	/* 0, or -1 with errno */
 
-/* For mt_reader.idle: what is written so far must not wait for more input. */
-void mt_writer_idle(void *writer);
+/*
+ * Ties the writer to the reader of the same program: what is written does not
+ * wait while the reader does, and accesses that are passed on as they stand in
+ * the reader's buffer are written from there.  So a record from the reader may
+ * be changed before it is put, not after.
+ */
+void mt_writer_tie(struct mt_writer *w, struct mt_reader *in);
 
 /* ---- reader ------------------------------------------------------------ */
 
@@ -202,6 +213,7 @@ struct mt_reader {
 	int fd;
 	void (*idle)(void *arg);	/* called before a read that would block; or NULL */
 	void *idle_arg;
+	struct mt_writer *out;		/* borrows from buf; or NULL */
 	uint64_t offset;		/* in the stream, of the record last returned or the error */
 	uint64_t records;		/* since begin */
 	bool open;			/* between begin and end */
@@ -210,7 +222,7 @@ struct mt_reader {
 	size_t pos, used;		/* in buf */
 	uint64_t base;			/* stream offset of buf[0] */
 	char error[160];		/* reason, once next has returned -1 */
-	_Alignas(8) unsigned char buf[MT_READER_BUFFER];
+	_Alignas(8) unsigned char buf[MT_READER_BUFFER + 8];	/* 8: one past the end is ours too */
 };
 
 void mt_reader_init(struct mt_reader *r, int fd);
@@ -220,6 +232,35 @@ void mt_reader_init(struct mt_reader *r, int fd);
  * damaged or cut one or a failed read (r->error, r->offset), after everything
  * that was whole before it.
  */
-MT_MUST_CHECK int mt_reader_next(struct mt_reader *r, const struct mt_hdr **rec);
+MT_MUST_CHECK int mt_reader_next_any(struct mt_reader *r, const struct mt_hdr **rec);
+
+/* As with mt_writer_put: an access in the middle of a stream needs few checks. */
+MT_MUST_CHECK static inline int mt_reader_next(struct mt_reader *r, const struct mt_hdr **rec)
+{
+	const struct mt_hdr *h = (const struct mt_hdr *)(r->buf + r->pos);
+
+	if (!r->open || r->used - r->pos < sizeof(struct mt_access) ||
+	    h->kind != MT_KIND_access || h->size != sizeof(struct mt_access))
+		return mt_reader_next_any(r, rec);
+	r->offset = r->base + r->pos;
+	r->pos += sizeof(struct mt_access);
+	r->records++;
+	*rec = h;
+	return 1;
+}
+
+/*
+ * A record behind the others.  Nearly all records are accesses that a filter
+ * passes on, many in a row: a run of them costs an addition each.
+ */
+static inline void mt_writer_put(struct mt_writer *w, const struct mt_hdr *rec)
+{
+	if (rec->kind != MT_KIND_access || (const unsigned char *)rec != w->run_end) {
+		mt_writer_put_any(w, rec);
+		return;
+	}
+	w->run_end += sizeof(struct mt_access);
+	w->records++;
+}
 
 #endif

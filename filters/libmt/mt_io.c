@@ -70,51 +70,106 @@ int mt_write_full(int fd, const void *buf, size_t len)
 
 void mt_writer_init(struct mt_writer *w, int fd)
 {
+	memset(w, 0, offsetof(struct mt_writer, buf));
 	w->fd = fd;
-	w->error = 0;
-	w->records = 0;
-	w->used = 0;
+}
+
+static void write_out(struct mt_writer *w, const void *bytes, size_t len)
+{
+	if (!w->error && mt_write_full(w->fd, bytes, len) < 0)
+		w->error = errno;
 }
 
 static void drain(struct mt_writer *w)
 {
-	if (!w->error && mt_write_full(w->fd, w->buf, w->used) < 0)
-		w->error = errno;
+	if (w->used)
+		write_out(w, w->buf, w->used);
 	w->used = 0;
 }
 
-/* begin starts the count; end carries it */
-static void count(struct mt_writer *w, struct mt_hdr *rec)
+static void append(struct mt_writer *w, const void *bytes, size_t len)
 {
-	if (rec->kind == MT_KIND_begin)
-		w->records = 0;
-	else if (rec->kind == MT_KIND_end)
-		((struct mt_end *)rec)->records = w->records;
-	w->records++;
-}
-
-void mt_writer_put(struct mt_writer *w, const struct mt_hdr *rec)
-{
-	unsigned char *at = w->buf + w->used;
-
-	memcpy(at, rec, rec->size);
-	count(w, (struct mt_hdr *)at);
-	w->used += rec->size;
+	memcpy(w->buf + w->used, bytes, len);
+	w->used += len;
 	if (w->used >= MT_WRITER_BUFFER)
 		drain(w);
 }
 
+/* A run is worth a write of its own from here on; up to it, copying is cheaper. */
+#define LONG_RUN (16 * 1024)
+
+/* Ends the run: before anything else is put, and before the reader's buffer moves. */
+static void settle(struct mt_writer *w)
+{
+	const unsigned char *run = w->run;
+	size_t len = (size_t)(w->run_end - w->run);
+
+	w->run = w->run_end = NULL;
+	if (!len)
+		return;
+	if (len < LONG_RUN) {
+		append(w, run, len);
+		return;
+	}
+	drain(w);
+	write_out(w, run, len);
+}
+
+static bool stands_in_reader(const struct mt_writer *w, const void *rec)
+{
+	return w->in && (uintptr_t)rec - (uintptr_t)w->in->buf < MT_READER_BUFFER;
+}
+
+/* begin starts the count; end carries it */
+static void put_counted(struct mt_writer *w, const struct mt_hdr *rec)
+{
+	struct mt_end end;
+
+	if (rec->kind == MT_KIND_begin)
+		w->records = 0;
+	if (rec->kind == MT_KIND_end) {
+		end = *(const struct mt_end *)rec;
+		end.records = w->records;
+		rec = &end.hdr;
+	}
+	w->records++;
+	append(w, rec, rec->size);
+}
+
+void mt_writer_put_any(struct mt_writer *w, const struct mt_hdr *rec)
+{
+	settle(w);
+	if (rec->kind == MT_KIND_access && stands_in_reader(w, rec)) {
+		w->run = (const unsigned char *)rec;
+		w->run_end = w->run + rec->size;
+		w->records++;
+		return;
+	}
+	put_counted(w, rec);
+}
+
 int mt_writer_flush(struct mt_writer *w)
 {
+	settle(w);
 	drain(w);
 	errno = w->error;
 	return w->error ? -1 : 0;
 }
 
-void mt_writer_idle(void *writer)
+/* For mt_reader.idle: errors stick and are reported at the end. */
+static void idle(void *writer)
 {
-	if (((struct mt_writer *)writer)->used)
-		drain(writer);
+	(void)!mt_writer_flush(writer);
+}
+
+void mt_writer_tie(struct mt_writer *w, struct mt_reader *in)
+{
+	if (!in->out) {			/* one borrower a reader */
+		in->out = w;
+		w->in = in;
+	}
+	in->idle = idle;
+	in->idle_arg = w;
 }
 
 /* ---- reader ------------------------------------------------------------ */
@@ -144,6 +199,8 @@ static int refill(struct mt_reader *r)
 {
 	long n;
 
+	if (r->out)
+		settle(r->out);
 	memmove(r->buf, r->buf + r->pos, r->used - r->pos);
 	r->base += r->pos;
 	r->used -= r->pos;
@@ -203,7 +260,7 @@ static int check_order(struct mt_reader *r, const struct mt_hdr *rec)
 	return 1;
 }
 
-int mt_reader_next(struct mt_reader *r, const struct mt_hdr **rec)
+int mt_reader_next_any(struct mt_reader *r, const struct mt_hdr **rec)
 {
 	const char *why = NULL;
 

@@ -1,8 +1,73 @@
 /* SPDX-License-Identifier: MIT */
-/* A record as a JSON object: one loop over its fields. */
+/*
+ * A record as a JSON object.  What does not change from record to record (the
+ * names, the commas, the opening of arrays) is put together once for each
+ * type, so that a record costs a few copies and its digits.
+ */
 #include <string.h>
 
 #include "mt_text.h"
+
+/* ---- digits ------------------------------------------------------------ */
+
+/* 64 bits take 18 characters in hex and 20 in decimal. */
+#define DIGITS 20
+
+static const char pairs[] =
+	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	"8081828384858687888990919293949596979899";
+
+static char *put_dec(char *to, uint64_t n)
+{
+	char digits[DIGITS], *p = digits + DIGITS;
+	size_t len;
+
+	while (n >= 100) {
+		p -= 2;
+		memcpy(p, pairs + 2 * (n % 100), 2);
+		n /= 100;
+	}
+	if (n >= 10) {
+		p -= 2;
+		memcpy(p, pairs + 2 * n, 2);
+	} else {
+		*--p = (char)('0' + n);
+	}
+	len = (size_t)(digits + DIGITS - p);
+	memcpy(to, p, len);
+	return to + len;
+}
+
+/* The low 32 bits as 8 hex digits, in memory order, without a loop. */
+static uint64_t hex8(uint64_t n)
+{
+	uint64_t nibbles, letters;
+
+	n = __builtin_bswap32((uint32_t)n);
+	nibbles = (n & 0xffff) | (n & 0xffff0000) << 16;
+	nibbles = (nibbles | nibbles << 8) & 0x00ff00ff00ff00ffull;
+	nibbles = (nibbles >> 4 & 0x000f000f000f000full) | (nibbles & 0x000f000f000f000full) << 8;
+	letters = (nibbles + 0x0606060606060606ull) >> 4 & 0x0101010101010101ull;
+	return nibbles + 0x3030303030303030ull + letters * ('a' - '0' - 10);
+}
+
+/* 0x1f, without leading zeros; writes up to 16 digits wherever it stops. */
+static char *put_hex(char *to, uint64_t n)
+{
+	unsigned skip = n ? (unsigned)__builtin_clzll(n) / 4 : 15;
+	uint64_t high = hex8(n >> 32), low = hex8(n);
+	char digits[32] = { 0 };
+
+	memcpy(digits, &high, 8);
+	memcpy(digits + 8, &low, 8);
+	*to++ = '0';
+	*to++ = 'x';
+	memcpy(to, digits + skip, 16);
+	return to + 16 - skip;
+}
+
+/* ---- slowly: any value ------------------------------------------------- */
 
 static void json_flags(struct mt_out *o, const struct mt_value *v, uint64_t bits)
 {
@@ -40,10 +105,6 @@ static void json_value(struct mt_out *o, const struct mt_hdr *rec, const struct 
 	n = mt_field_u64(rec, f);
 	if (f->show == MT_SHOW_FLAGS) {
 		json_flags(o, f->values, n);
-	} else if (f->show == MT_HEX) {
-		mt_out_char(o, '"');
-		mt_out_hex(o, n);
-		mt_out_char(o, '"');
 	} else if (f->show == MT_SHOW_ENUM && (s = mt_value_name(f->values, n))) {
 		mt_out_char(o, '"');
 		mt_out_str(o, s);
@@ -51,14 +112,6 @@ static void json_value(struct mt_out *o, const struct mt_hdr *rec, const struct 
 	} else {
 		mt_out_dec(o, n);
 	}
-}
-
-static void json_member(struct mt_out *o, const struct mt_hdr *rec, const struct mt_field_info *f)
-{
-	mt_out_bytes(o, ",\"", 2);
-	mt_out_str(o, f->name);
-	mt_out_bytes(o, "\":", 2);
-	json_value(o, rec, f);
 }
 
 static void json_unknown(struct mt_out *o, const struct mt_hdr *rec)
@@ -72,21 +125,152 @@ static void json_unknown(struct mt_out *o, const struct mt_hdr *rec)
 	mt_out_char(o, '"');
 }
 
+/* ---- what is prepared for each type ------------------------------------ */
+
+/*
+ * A piece is copied whole, whatever its length, because a copy of fixed size
+ * is a few moves.
+ */
+#define PIECE 64
+
+struct piece {
+	char text[PIECE];
+	size_t len;
+};
+
+/* Longer names would not fit {"type":"NAME","cpu": into a piece. */
+#define MT_RECORD(rec, kind, class, doc) _Static_assert(sizeof(#rec) <= 32, "long name: " #rec);
+#define MT_FIELD(rec, type, name, show, unit, doc) \
+	_Static_assert(sizeof(#name) <= 32, "long name: " #name);
+#define MT_ENUM(rec, type, name, values, doc)	MT_FIELD(rec, type, name, show, unit, doc)
+#define MT_FLAGS(rec, type, name, values, doc)	MT_FIELD(rec, type, name, show, unit, doc)
+#define MT_STRING(rec, name, doc)		MT_FIELD(rec, type, name, show, unit, doc)
+#include "mt_records.def"
+
+#define KINDS 64			/* plans are for kinds below, but for begin: all */
+#define FIELDS 32			/* fields of a record that are prepared */
+#define FLAGS 64			/* values of the first flags field that are prepared */
+
+struct plan {
+	const struct mt_type *type;
+	struct piece head;			/* {"type":"access","cpu": */
+	struct piece before[FIELDS];		/* ,"addr":" and the like */
+	const struct mt_field_info *flags_field;	/* the prepared one; or NULL */
+	struct piece flags[FLAGS];		/* ["load","store"]; len 0: too long */
+};
+
+static void piece_set(struct piece *p, const char *a, const char *b, const char *c)
+{
+	int n = snprintf(p->text, PIECE, "%s%s%s", a, b, c);
+
+	p->len = n < PIECE ? (size_t)n : 0;
+}
+
+static void prepare_flags(struct plan *p, const struct mt_field_info *f)
+{
+	p->flags_field = f;
+	for (unsigned bits = 0; bits < FLAGS; bits++) {
+		struct mt_out o;
+
+		mt_out_init(&o, -1);
+		json_flags(&o, f->values, bits);
+		o.buf[o.used] = 0;
+		piece_set(&p->flags[bits], o.buf, "", "");
+	}
+}
+
+static void prepare(struct plan *p, const struct mt_type *t)
+{
+	p->type = t;
+	piece_set(&p->head, "{\"type\":\"", t->name, "\",\"cpu\":");
+	for (unsigned i = 0; i < t->n_fields && i < FIELDS; i++) {
+		const struct mt_field_info *f = &t->fields[i];
+
+		piece_set(&p->before[i], ",\"", f->name, f->show == MT_HEX ? "\":\"" : "\":");
+		if (f->show == MT_SHOW_FLAGS && !p->flags_field)
+			prepare_flags(p, f);
+	}
+}
+
+static const struct plan *plan_of(const struct mt_hdr *rec)
+{
+	static struct plan plans[KINDS];
+	unsigned i = rec->kind < KINDS ? rec->kind : 0;	/* 0 is no kind: begin's place */
+
+	if (!plans[i].type) {
+		const struct mt_type *t = mt_type_of(rec->kind);
+
+		if (!t || t->n_fields > FIELDS)
+			return NULL;
+		prepare(&plans[i], t);
+	}
+	return plans[i].type->kind == rec->kind ? &plans[i] : NULL;
+}
+
+/* ---- fast -------------------------------------------------------------- */
+
+/* The most that is written between two looks at the room: pieces and digits. */
+#define ROOM (4 * PIECE)
+
+static char *room(struct mt_out *o)
+{
+	if (o->used + ROOM > MT_OUT_BUFFER)
+		mt_out_idle(o);
+	return o->buf + o->used;
+}
+
+static char *put_piece(char *to, const struct piece *p)
+{
+	memcpy(to, p->text, PIECE);
+	return to + p->len;
+}
+
+static void set_end(struct mt_out *o, const char *to)
+{
+	o->used = (size_t)(to - o->buf);
+}
+
+static void json_member(struct mt_out *o, const struct mt_hdr *rec, const struct plan *p,
+			unsigned i)
+{
+	const struct mt_field_info *f = &p->type->fields[i];
+	char *to = put_piece(room(o), &p->before[i]);
+	uint64_t n;
+
+	if (f->show == MT_DEC) {
+		set_end(o, put_dec(to, mt_field_u64(rec, f)));
+		return;
+	}
+	if (f->show == MT_HEX) {
+		to = put_hex(to, mt_field_u64(rec, f));
+		*to++ = '"';
+		set_end(o, to);
+		return;
+	}
+	if (f == p->flags_field && (n = mt_field_u64(rec, f)) < FLAGS && p->flags[n].len) {
+		set_end(o, put_piece(to, &p->flags[n]));
+		return;
+	}
+	set_end(o, to);
+	json_value(o, rec, f);
+}
+
 void mt_json_fields(struct mt_out *o, const struct mt_hdr *rec)
 {
-	const struct mt_type *t = mt_type_of(rec->kind);
+	static const struct piece time = { ",\"time\":", 8 };
+	const struct plan *p = plan_of(rec);
+	char *to;
 
-	if (!t) {
+	if (!p) {
 		json_unknown(o, rec);
 		return;
 	}
-	mt_out_str(o, "{\"type\":\"");
-	mt_out_str(o, t->name);
-	mt_out_char(o, '"');
-	json_member(o, rec, &mt_header_fields[0]);
-	json_member(o, rec, &mt_header_fields[1]);
-	for (unsigned i = 0; i < t->n_fields; i++)
-		json_member(o, rec, &t->fields[i]);
+	to = put_piece(room(o), &p->head);
+	to = put_dec(to, rec->cpu);
+	to = put_piece(to, &time);
+	set_end(o, put_dec(to, rec->time));
+	for (unsigned i = 0; i < p->type->n_fields; i++)
+		json_member(o, rec, p, i);
 }
 
 void mt_json(struct mt_out *o, const struct mt_hdr *rec)

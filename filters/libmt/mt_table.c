@@ -4,10 +4,13 @@
 
 #include "mt.h"
 
-/* Fibonacci hashing spreads keys that differ in few bits, as addresses do. */
+/*
+ * Fibonacci hashing: the highest bits of the product depend on every bit of the
+ * key, also where keys differ only high up, as pages of many processes do.
+ */
 static size_t slot_of(const struct mt_table *m, uint64_t key)
 {
-	return (size_t)((key * 0x9e3779b97f4a7c15ull) >> 20) & (m->n_slots - 1);
+	return (size_t)((key * 0x9e3779b97f4a7c15ull) >> (__builtin_clzll(m->n_slots) + 1));
 }
 
 static struct mt_table_slot *find(const struct mt_table *m, uint64_t key)
@@ -64,6 +67,30 @@ uint64_t *mt_table_put(struct mt_table *m, uint64_t key)
 		m->used++;
 	}
 	return &s->value;
+}
+
+/* Slots that follow move up, so that no search stops at the hole too early. */
+void mt_table_remove(struct mt_table *m, uint64_t key)
+{
+	size_t mask = m->n_slots - 1, hole, i;
+	struct mt_table_slot *s;
+
+	if (!key) {
+		m->has_zero = false;
+		m->zero = 0;
+		return;
+	}
+	s = m->n_slots ? find(m, key) : NULL;
+	if (!s || !s->key)
+		return;
+	hole = (size_t)(s - m->slots);
+	for (i = (hole + 1) & mask; m->slots[i].key; i = (i + 1) & mask)
+		if (((i - slot_of(m, m->slots[i].key)) & mask) >= ((i - hole) & mask)) {
+			m->slots[hole] = m->slots[i];
+			hole = i;
+		}
+	m->slots[hole] = (struct mt_table_slot){ 0 };
+	m->used--;
 }
 
 void mt_table_release(struct mt_table *m)

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocks of the log at rest: header and payload.  See mt-log(5). */
+#include <errno.h>
+#include <libdeflate.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mt_log.h"
+#include "mt_log_pack.h"
+
+_Static_assert(sizeof(struct mt_log_block) == 128, "a block's header has no padding");
+
+bool mt_log_judged(const struct mt_hdr *rec)
+{
+	const struct mt_type *t = mt_type_of(rec->kind);
+
+	return t && (t->class == MT_CLASS_event || t->class == MT_CLASS_report);
+}
+
+/* ---- the header -------------------------------------------------------- */
+
+static void widen(uint64_t *min, uint64_t *max, uint64_t n)
+{
+	if (n < *min)
+		*min = n;
+	if (n > *max)
+		*max = n;
+}
+
+static void sum_up(struct mt_log_block *b, const struct mt_hdr *rec)
+{
+	const struct mt_access *a = (const struct mt_access *)rec;
+
+	b->records++;
+	if (rec->kind != MT_KIND_access && !mt_log_judged(rec))
+		return;
+	b->judged++;
+	widen(&b->time_min, &b->time_max, rec->time);
+	b->cpus[rec->cpu / 64 % 4] |= 1ull << rec->cpu % 64;
+	if (rec->kind != MT_KIND_access)
+		return;
+	b->accesses++;
+	widen(&b->pc_min, &b->pc_max, a->pc);
+	widen(&b->paddr_min, &b->paddr_max, a->paddr);
+	b->pages |= 1ull << (mt_log_page(a->paddr) >> 26);
+}
+
+void mt_log_start(struct mt_log_block *b, enum mt_log_coding coding)
+{
+	*b = (struct mt_log_block){
+		.magic = MT_LOG_MAGIC, .header_size = sizeof(*b), .version = 1,
+		.coding = (uint8_t)coding,
+		.time_min = UINT64_MAX, .pc_min = UINT64_MAX, .paddr_min = UINT64_MAX,
+	};
+}
+
+/* Fills in what a reader wants to know before it decodes; -1: malformed. */
+static int describe(struct mt_log_block *b, const unsigned char *records, size_t len)
+{
+	const char *why;
+
+	mt_log_start(b, MT_LOG_PREDICTED);
+	b->raw_size = (uint32_t)len;
+	for (size_t at = 0; at < len; ) {
+		int size = mt_frame(records + at, len - at, &why);
+
+		if (size <= 0)
+			return -1;
+		sum_up(b, (const struct mt_hdr *)(records + at));
+		at += (size_t)size;
+	}
+	return 0;
+}
+
+void mt_log_seal(struct mt_log_block *b, const void *payload, size_t size)
+{
+	b->payload_size = (uint32_t)size;
+	b->payload_crc = libdeflate_crc32(0, payload, size);
+	b->header_crc = 0;
+	b->header_crc = libdeflate_crc32(0, b, sizeof(*b));
+}
+
+static const char *header_fault(const struct mt_log_block *b)
+{
+	struct mt_log_block copy = *b;
+
+	copy.header_crc = 0;
+	if (memcmp(b->magic, MT_LOG_MAGIC, MT_LOG_MAGIC_SIZE))
+		return "no block of a log";
+	if (libdeflate_crc32(0, &copy, sizeof(copy)) != b->header_crc)
+		return "a block's header is damaged: wrong checksum";
+	if (b->version != 1 || b->header_size != sizeof(*b))
+		return "block of a newer version of the format";
+	if (b->coding == MT_LOG_INDEX)
+		return NULL;
+	if (b->raw_size > MT_LOG_RAW_MAX || b->payload_size > MT_LOG_PAYLOAD_MAX ||
+	    b->records > b->raw_size / sizeof(struct mt_hdr))
+		return "a block claims an absurd size";
+	return NULL;
+}
+
+int mt_log_header(const void *buf, size_t len, struct mt_log_block *b, const char **error)
+{
+	*error = "too short for a block's header";
+	if (len < sizeof(*b))
+		return -1;
+	memcpy(b, buf, sizeof(*b));
+	*error = header_fault(b);
+	return *error ? -1 : 0;
+}
+
+bool mt_log_payload_ok(const struct mt_log_block *b, const void *payload)
+{
+	return libdeflate_crc32(0, payload, b->payload_size) == b->payload_crc;
+}
+
+/* ---- encoding ---------------------------------------------------------- */
+
+struct mt_log_encoder {
+	struct mt_packer *packer;
+	unsigned char *block;		/* header and payload */
+};
+
+struct mt_log_encoder *mt_log_encoder_new(void)
+{
+	struct mt_log_encoder *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->packer = mt_packer_new();
+	e->block = malloc(sizeof(struct mt_log_block) + mt_packer_bound());
+	if (e->packer && e->block)
+		return e;
+	mt_log_encoder_free(e);
+	return NULL;
+}
+
+void mt_log_encoder_free(struct mt_log_encoder *e)
+{
+	if (!e)
+		return;
+	mt_packer_free(e->packer);
+	free(e->block);
+	free(e);
+}
+
+long mt_log_encode(struct mt_log_encoder *e, const void *records, size_t len, const void **block)
+{
+	struct mt_log_block *b = (struct mt_log_block *)e->block;
+	unsigned char *payload = e->block + sizeof(*b);
+	size_t size;
+
+	if (len > MT_LOG_BLOCK + MT_RECORD_MAX || describe(b, records, len) < 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	size = mt_pack(e->packer, records, len, payload);
+	mt_log_seal(b, payload, size);
+	*block = e->block;
+	return (long)(sizeof(*b) + size);
+}
+
+/* ---- decoding ---------------------------------------------------------- */
+
+struct mt_log_decoder {
+	struct libdeflate_decompressor *inflate;
+	struct mt_unpacker *unpacker;
+};
+
+struct mt_log_decoder *mt_log_decoder_new(void)
+{
+	struct mt_log_decoder *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->inflate = libdeflate_alloc_decompressor();
+	d->unpacker = mt_unpacker_new();
+	if (d->inflate && d->unpacker)
+		return d;
+	mt_log_decoder_free(d);
+	return NULL;
+}
+
+void mt_log_decoder_free(struct mt_log_decoder *d)
+{
+	if (!d)
+		return;
+	libdeflate_free_decompressor(d->inflate);
+	mt_unpacker_free(d->unpacker);
+	free(d);
+}
+
+/* The frames fill the bytes exactly, and are as many as the header says. */
+static const char *frames_fault(const struct mt_log_block *b, const unsigned char *records)
+{
+	const char *why = NULL;
+	uint32_t n = 0, accesses = 0;
+
+	for (size_t at = 0; at < b->raw_size; n++) {
+		int size = mt_frame(records + at, b->raw_size - at, &why);
+
+		if (size <= 0)
+			return size < 0 ? why : "a block ends inside a record";
+		accesses += ((const struct mt_hdr *)(records + at))->kind == MT_KIND_access;
+		at += (size_t)size;
+	}
+	return n == b->records && accesses == b->accesses ? NULL :
+		"a block has another number of records than it says";
+}
+
+static const char *inflate_records(struct mt_log_decoder *d, const struct mt_log_block *b,
+				   const void *payload, void *records)
+{
+	if (libdeflate_deflate_decompress(d->inflate, payload, b->payload_size, records,
+					  b->raw_size, NULL) != LIBDEFLATE_SUCCESS)
+		return "a block cannot be decompressed";
+	return frames_fault(b, records);
+}
+
+int mt_log_decode(struct mt_log_decoder *d, const struct mt_log_block *b, const void *payload,
+		  void *records, const char **error)
+{
+	if (b->coding == MT_LOG_DEFLATE)
+		*error = inflate_records(d, b, payload, records);
+	else if (b->coding == MT_LOG_PREDICTED)
+		*error = mt_unpack(d->unpacker, d->inflate, b, payload, records);
+	else
+		*error = "a block is coded in a way that is not known here";
+	return *error ? -1 : 0;
+}

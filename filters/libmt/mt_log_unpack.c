@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A payload to records.  Each byte that is read is checked to be there, and
+ * all of them must have been read at the end, so that nothing a payload holds
+ * can stay unnoticed.
+ */
+#include <stdlib.h>
+
+#include "mt_log_model.h"
+#include "mt_log_pack.h"
+
+/* What is being read of one part; past its end are zeros. */
+struct part {
+	const unsigned char *at, *end;
+	unsigned char *buf;
+	size_t room;
+};
+
+struct mt_unpacker {
+	struct mt_model model;
+	struct part part[MT_S_COUNT];
+	bool short_part;		/* more was asked for than there is */
+};
+
+struct mt_unpacker *mt_unpacker_new(void)
+{
+	return calloc(1, sizeof(struct mt_unpacker));
+}
+
+void mt_unpacker_free(struct mt_unpacker *u)
+{
+	if (!u)
+		return;
+	for (int s = 0; s < MT_S_COUNT; s++)
+		free(u->part[s].buf);
+	free(u);
+}
+
+/* ---- one access -------------------------------------------------------- */
+
+static uint64_t get_long(struct mt_unpacker *u, struct part *p)
+{
+	uint64_t n = 0;
+
+	for (unsigned shift = 0; shift < 64 && p->at < p->end; shift += 7) {
+		unsigned char c = *p->at++;
+
+		n |= (uint64_t)(c & 0x7f) << shift;
+		if (c < 0x80)
+			return n;
+	}
+	u->short_part = true;
+	return 0;
+}
+
+static inline uint64_t get(struct mt_unpacker *u, enum mt_stream s)
+{
+	struct part *p = &u->part[s];
+
+	if (p->at < p->end && *p->at < 0x80)
+		return *p->at++;
+	return get_long(u, p);
+}
+
+static inline uint64_t get_signed(struct mt_unpacker *u, enum mt_stream s)
+{
+	return mt_unzigzag(get(u, s));
+}
+
+static inline uint64_t unpack_pc(struct mt_unpacker *u, struct mt_lane *l, unsigned control)
+{
+	uint64_t *next2 = mt_next2(&u->model, l), *next1 = mt_next1(&u->model, l);
+	uint64_t pc;
+
+	switch (control & MT_C_PC) {
+	case 0:  pc = *next2; break;
+	case 1:  pc = next1[0]; break;
+	case 2:  pc = next1[1]; break;
+	default: pc = l->pc + get_signed(u, MT_S_PC); break;
+	}
+	mt_learn_pc(next2, next1, pc);
+	l->pc_before = l->pc;
+	l->pc = pc;
+	return pc;
+}
+
+static inline uint64_t unpack_addr(struct mt_unpacker *u, struct mt_lane *l, struct mt_site *s,
+				   unsigned control)
+{
+	uint64_t addr;
+
+	switch ((control & MT_C_ADDR) >> 2) {
+	case 0:  addr = s->addr + s->stride; break;
+	case 1:  addr = l->addr + s->step; break;
+	case 2:  addr = s->addr + get_signed(u, MT_S_ADDR); break;
+	default: addr = l->addr + get_signed(u, MT_S_ADDR); break;
+	}
+	s->stride = addr - s->addr;
+	s->step = addr - l->addr;
+	s->addr = l->addr = addr;
+	return addr;
+}
+
+static inline uint64_t unpack_paddr(struct mt_unpacker *u, struct mt_lane *l, uint64_t addr,
+				    uint32_t cpu, unsigned control)
+{
+	uint64_t *expected = mt_page(&u->model, mt_page_key(addr, cpu), l);
+
+	if (control & MT_C_PADDR)
+		*expected += get_signed(u, MT_S_PADDR);
+	l->offset = *expected;
+	return addr + l->offset;
+}
+
+static inline void unpack_ids(struct mt_unpacker *u, struct mt_site *s)
+{
+	s->object += (uint32_t)get_signed(u, MT_S_IDS);
+	s->field += (uint32_t)get_signed(u, MT_S_IDS);
+	s->stack += (uint32_t)get_signed(u, MT_S_IDS);
+}
+
+static inline void unpack_access(struct mt_unpacker *u, struct mt_lane *l, uint32_t cpu,
+				 unsigned control, struct mt_access *a)
+{
+	uint64_t pc = unpack_pc(u, l, control);
+	struct mt_site *s = mt_site(&u->model, pc, cpu);
+	uint64_t addr = unpack_addr(u, l, s, control);
+
+	if (control & MT_C_SHAPE) {
+		s->width = (uint16_t)get(u, MT_S_SHAPE);
+		s->flags = (uint16_t)get(u, MT_S_SHAPE);
+	}
+	if (control & MT_C_TIME)
+		s->wait = get_signed(u, MT_S_TIME);
+	if (control & MT_C_IDS)
+		unpack_ids(u, s);
+	l->time += s->wait;
+	*a = (struct mt_access){
+		.hdr = { .kind = MT_KIND_access, .size = sizeof(*a), .cpu = cpu, .time = l->time },
+		.pc = pc, .addr = addr, .paddr = unpack_paddr(u, l, addr, cpu, control),
+		.width = s->width, .flags = s->flags,
+		.object = s->object, .field = s->field, .stack = s->stack,
+	};
+}
+
+/* ---- a block ----------------------------------------------------------- */
+
+/* Where the records go, and how many there still are. */
+struct output {
+	unsigned char *at, *end;
+	uint32_t accesses, others;
+};
+
+static bool unpack_accesses(struct mt_unpacker *u, struct output *out, uint32_t cpu, uint64_t n)
+{
+	struct mt_lane *lane = &u->model.lanes[cpu % MT_LANES];
+	struct part *control = &u->part[MT_S_CONTROL];
+
+	if (n > (uint64_t)(control->end - control->at) ||
+	    n > (uint64_t)(out->end - out->at) / sizeof(struct mt_access))
+		return false;
+	for (uint64_t i = 0; i < n; i++) {
+		unpack_access(u, lane, cpu, *control->at++, (struct mt_access *)out->at);
+		out->at += sizeof(struct mt_access);
+	}
+	out->accesses += (uint32_t)n;
+	return true;
+}
+
+static bool unpack_others(struct mt_unpacker *u, struct output *out, uint64_t n)
+{
+	struct part *raw = &u->part[MT_S_RAW];
+	const char *why;
+
+	for (uint64_t i = 0; i < n; i++) {
+		int size = mt_frame(raw->at, (size_t)(raw->end - raw->at), &why);
+
+		if (size <= 0 || size > out->end - out->at)
+			return false;
+		if (((const struct mt_hdr *)raw->at)->kind == MT_KIND_access)
+			return false;
+		memcpy(out->at, raw->at, (size_t)size);
+		out->at += size;
+		raw->at += size;
+		out->others++;
+	}
+	return true;
+}
+
+static bool unpack_records(struct mt_unpacker *u, struct output *out)
+{
+	while (out->at < out->end) {
+		uint64_t source = get(u, MT_S_RUNS), n = get(u, MT_S_RUNS) + 1;
+
+		if (source > (uint64_t)UINT32_MAX + 1 || !n || u->short_part)
+			return false;
+		if (source ? !unpack_accesses(u, out, (uint32_t)(source - 1), n) :
+		    !unpack_others(u, out, n))
+			return false;
+	}
+	for (int s = 0; s < MT_S_COUNT; s++)
+		if (u->part[s].at != u->part[s].end)
+			return false;
+	return !u->short_part;
+}
+
+static const char *load_part(struct part *p, struct libdeflate_decompressor *inflate,
+			     const unsigned char *coded, uint32_t raw_size, uint32_t coded_size)
+{
+	if (p->room < raw_size) {
+		free(p->buf);
+		p->room = 0;
+		p->buf = malloc(raw_size);	/* RAW's records are aligned in it */
+		if (!p->buf)
+			return "out of memory";
+		p->room = raw_size;
+	}
+	p->at = p->buf;
+	p->end = p->buf + raw_size;
+	if (coded_size == raw_size) {
+		if (raw_size)
+			memcpy(p->buf, coded, raw_size);
+	} else if (libdeflate_deflate_decompress(inflate, coded, coded_size, p->buf, raw_size,
+						 NULL) != LIBDEFLATE_SUCCESS) {
+		return "a block cannot be decompressed";
+	}
+	return NULL;
+}
+
+static const char *load_parts(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
+			      const struct mt_log_block *b, const unsigned char *payload)
+{
+	uint32_t sizes[MT_S_COUNT][2];
+	uint64_t raw = 0, coded = sizeof(sizes);
+
+	if (b->payload_size < sizeof(sizes))
+		return "a block is too short";
+	memcpy(sizes, payload, sizeof(sizes));
+	for (int s = 0; s < MT_S_COUNT; s++) {
+		raw += sizes[s][0];
+		coded += sizes[s][1];
+	}
+	if (coded != b->payload_size || raw > 2ull * b->raw_size)
+		return "a block's parts claim an absurd size";
+	payload += sizeof(sizes);
+	for (int s = 0; s < MT_S_COUNT; s++) {
+		const char *why = load_part(&u->part[s], inflate, payload, sizes[s][0], sizes[s][1]);
+
+		if (why)
+			return why;
+		payload += sizes[s][1];
+	}
+	return NULL;
+}
+
+const char *mt_unpack(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
+		      const struct mt_log_block *b, const void *payload, void *records)
+{
+	struct output out = { .at = records, .end = (unsigned char *)records + b->raw_size };
+	const char *why = load_parts(u, inflate, b, payload);
+
+	if (why)
+		return why;
+	memset(&u->model, 0, sizeof(u->model));
+	u->short_part = false;
+	if (!unpack_records(u, &out))
+		return "a block's records make no sense";
+	return out.accesses == b->accesses && out.accesses + out.others == b->records ? NULL :
+		"a block has another number of records than it says";
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The definitions of a stream (symbol, object, field, stack) and how records
+ * refer to them: what a sink needs to show names instead of numbers, and a
+ * filter to judge by them.
+ *
+ * A field refers to a definition by its name: pc, pc2, target and return_pc to
+ * a symbol, object and object2 to an object, field and field2 to a field,
+ * stack and parent to a stack.
+ */
+#ifndef MT_NAMES_H
+#define MT_NAMES_H
+
+#include "mt.h"
+#include "mt_text.h"
+
+/* Zero-initialise it. */
+struct mt_names {
+	struct mt_table symbols;	/* hash of process and pc -> struct mt_name */
+	struct mt_table objects, fields, stacks;	/* id -> struct mt_name */
+	struct mt_cpus cpus;
+};
+
+/*
+ * Takes any record: keeps a copy of definitions, learns from switch records who
+ * runs where, forgets all at a begin.  -1 when there is no memory.
+ */
+MT_MUST_CHECK int mt_names_note(struct mt_names *n, const struct mt_hdr *rec);
+
+/* The definition (frame 0 of a symbol), or NULL; lives until the next note. */
+const struct mt_symbol *mt_names_symbol(const struct mt_names *n, uint32_t process, uint64_t pc);
+const struct mt_object *mt_names_object(const struct mt_names *n, uint32_t id);
+const struct mt_field *mt_names_field(const struct mt_names *n, uint32_t id);
+const struct mt_stack *mt_names_stack(const struct mt_names *n, uint32_t id);
+
+/* The type of definition that the values of a field refer to, or NULL. */
+const struct mt_type *mt_refers_to(const struct mt_field_info *f);
+
+/* The definition that field f of rec refers to now, or NULL. */
+const struct mt_hdr *mt_names_follow(const struct mt_names *n, const struct mt_hdr *rec,
+				     const struct mt_field_info *f);
+
+/* The address space of rec's pcs: its own field, or that of its cpu. */
+uint32_t mt_names_process(const struct mt_names *n, const struct mt_hdr *rec, uint64_t pc);
+
+/*
+ * "bump at file.c:31", "bump+0x12 in libc.so.6", or as much of it as is known.
+ * The strings are escaped by escape: mt_out_text_string, say.
+ */
+void mt_names_code(struct mt_out *o, const struct mt_symbol *s, uint64_t pc,
+		   void (*escape)(struct mt_out *o, const char *s, size_t len));
+
+void mt_names_release(struct mt_names *n);
+
+#endif

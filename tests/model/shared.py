@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The answer of mt-shared, found the slow and obvious way.
+
+usage: mt-tojson <stream | shared.py [--by WHAT] [--all] [--line-size N]
+                                     [--shift N] [--min-moves N]
+
+Keeps every access of every line and looks back through them for each question.
+Prints the rows as mt-tojson would.  Written from mt-shared(1).
+"""
+import argparse
+import json
+import sys
+from itertools import groupby
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--by", default="line")
+parser.add_argument("--all", action="store_true")
+parser.add_argument("--line-size", type=int, default=0)
+parser.add_argument("--shift", type=int, default=0)
+parser.add_argument("--min-moves", type=int, default=0)
+options = parser.parse_args()
+
+U64 = 1 << 64
+FLAGS = ["load", "store", "atomic", "kernel", "moved", "split"]
+
+
+class Touch:
+    """One access, or its piece on one line."""
+
+    def site(self):
+        return (self.pc, self.process, self.cpu, self.object, self.field)
+
+
+def streams(text):
+    """The records of each stream, from begin to end."""
+    records = []
+    for line in text:
+        records.append(json.loads(line))
+        if records[-1]["type"] == "end":
+            yield records
+            records = []
+
+
+def read(records):
+    """Lists of touches by line number, in the order of the log; and objects."""
+    lines, kinds, running = {}, {}, {}
+    for r in records:
+        if r["type"] == "begin":
+            begin, mode = r, r["mode"]
+            size = options.line_size or r["line"]
+            native = size == r["line"] and not options.shift
+        elif r["type"] == "mode" and r["mode"] != "off":
+            mode = r["mode"]
+        elif r["type"] == "switch":
+            running[r["cpu"]] = r["process"]
+        elif r["type"] == "object":
+            kinds[r["id"]] = r
+        elif r["type"] == "access":
+            at = int(r["paddr"], 16) + options.shift
+            addr, left = int(r["addr"], 16), min(r["width"] or 1, begin["line"])
+            while left:
+                t = Touch()
+                at %= U64
+                t.line, t.offset = at // size, at % size
+                t.bytes = set(range(t.offset, min(t.offset + left, size)))
+                t.addr = (addr - t.offset) % U64
+                t.pc, t.cpu = int(r["pc"], 16), r["cpu"]
+                t.process = 0 if t.pc >> 63 else running.get(t.cpu, 0)
+                t.object, t.field, t.flags = r["object"], r["field"], set(r["flags"])
+                t.store = "store" in t.flags
+                t.load = "load" in t.flags or not t.store
+                t.trust = native and mode in ("movement", "all")
+                t.complete = mode in ("all", "off") and begin["sample"] <= 1
+                lines.setdefault(t.line, []).append(t)
+                left -= len(t.bytes)
+                at += len(t.bytes)
+                addr += len(t.bytes)
+    return begin, size, lines, kinds
+
+
+def judge_moves(touches, cold):
+    """Sets t.moved: by the flag, or by the movement rule."""
+    everybody, holders = not cold, set()
+    for t in touches:
+        if t.store:
+            moved = everybody or holders != {t.cpu}
+            everybody, holders = False, {t.cpu}
+        else:
+            moved = not everybody and t.cpu not in holders
+            if moved:
+                holders.add(t.cpu)
+        t.moved = "moved" in t.flags if t.trust else moved
+
+
+def union(touches):
+    return set().union(*(t.bytes for t in touches))
+
+
+def judge_kind(touches, i):
+    """'true', 'false' or None (not decided) for the move that is touches[i]."""
+    t, window = touches[i], []
+    for u in reversed(touches[:i]):
+        if u.cpu == t.cpu and (u.store or not t.store):
+            break
+        if u.cpu != t.cpu and (u.store or t.store):
+            window.append(u)
+    else:
+        return None                 # the first time
+    if union(window) & t.bytes:
+        return "true"
+    cpus = {u.cpu for u in window}
+    ever = union(u for u in touches[:i] if u.cpu in cpus and (u.store or t.store))
+    if not window or (not t.complete and ever & t.bytes):
+        return None
+    return "false"
+
+
+def class_of_bytes(touches):
+    if len({t.cpu for t in touches}) < 2:
+        return "none"
+    if not any(t.store for t in touches):
+        return "read"
+    for cpu in {t.cpu for t in touches if t.store}:
+        if union(t for t in touches if t.cpu == cpu and t.store) & \
+           union(t for t in touches if t.cpu != cpu):
+            return "true"
+    return "false"
+
+
+def make_sites(lines):
+    """One dict for each (line, pc, process, cpu, object, field)."""
+    sites = []
+    for number, touches in lines.items():
+        by_site = {}
+        for t in touches:
+            by_site.setdefault(t.site(), []).append(t)
+        for (pc, process, cpu, obj, field), ts in by_site.items():
+            moved = [t for t in ts if t.moved]
+            sites.append({
+                "line": number, "pc": pc, "process": process, "cpu": cpu,
+                "object": obj, "field": field, "moves": len(moved),
+                "true": sum(t.kind == "true" for t in moved),
+                "false": sum(t.kind == "false" for t in moved),
+                "loads": sum(not t.store for t in ts), "stores": sum(t.store for t in ts),
+                "reads": any(t.load for t in ts),
+                "offset": (moved or ts)[0].offset,
+                "flags": [f for f in FLAGS if f != "moved" and any(f in t.flags for t in ts)],
+            })
+    return sites
+
+
+def rank(s):
+    return (-s["moves"], -(s["loads"] + s["stores"]), s["line"], s["pc"], s["process"], s["cpu"],
+            s["object"], s["field"])
+
+
+def kind_of(kinds, obj, apart):
+    """Number of an object's kind, by first definition; 0: no object."""
+    def name(o):
+        typed = o["ctype"] != ""
+        return (o["ctype"], "" if typed and not apart else o["name"], "" if typed else o["pc"])
+    names = []
+    for o in kinds.values():
+        if name(o) not in names:
+            names.append(name(o))
+    return 1 + names.index(name(kinds[obj])) if obj in kinds else 0
+
+
+def row_key(s, kinds):
+    if options.by == "line":
+        return (s["line"],)
+    if options.by == "object":
+        return (s["object"],)
+    if options.by == "ctype":
+        return (kind_of(kinds, s["object"], False),)
+    if options.by == "field":
+        return (s["field"], 0 if s["field"] else kind_of(kinds, s["object"], True))
+    if options.by == "pc":
+        return (s["process"], s["pc"])
+    return (s["process"], s["pc"], s["line"])
+
+
+def cpu_set(cpus):
+    text, cpus = [], sorted(cpus)
+    for _, run in groupby(enumerate(cpus), lambda p: p[1] - p[0]):
+        run = [cpu for _, cpu in run]
+        text.append(str(run[0]) if len(run) == 1 else "%d-%d" % (run[0], run[-1]))
+    return ",".join(text)
+
+
+def sharing(sites, classes):
+    yes, no = sum(s["true"] for s in sites), sum(s["false"] for s in sites)
+    if yes + no == 0:
+        return max((classes[s["line"]] for s in sites), key=["none", "read", "false", "true"].index)
+    if min(yes, no) > (yes + no) / 20:
+        return "mixed"
+    return "true" if yes >= no else "false"
+
+
+def make_row(sites, every_site, lines, classes, size):
+    def of_pc(s):
+        return [u for u in sites if (u["pc"], u["process"]) == (s["pc"], s["process"])]
+
+    def pc_rank(s):
+        same = of_pc(s)
+        return (-sum(u["moves"] for u in same), -sum(u["loads"] + u["stores"] for u in same),
+                s["process"], s["pc"])
+    one = min(of_pc(min(sites, key=pc_rank)), key=rank)
+    others = [s for s in every_site if s["line"] == one["line"] and s["cpu"] != one["cpu"]]
+    two = min(others, key=rank) if others else \
+        {"pc": 0, "offset": 0, "object": 0, "field": 0, "flags": [], "process": 0}
+    numbers = {s["line"] for s in sites}
+    single = numbers.pop() if len(numbers) == 1 else None
+    return {
+        "type": "shared", "cpu": 0, "time": 0,
+        "moves": sum(s["moves"] for s in sites), "loads": sum(s["loads"] for s in sites),
+        "stores": sum(s["stores"] for s in sites), "lines": len({s["line"] for s in sites}),
+        "line": hex(0 if single is None else (single * size - options.shift) % U64),
+        "addr": hex(0 if single is None else lines[single][0].addr),
+        "pc": hex(one["pc"]), "pc2": hex(two["pc"]),
+        "offset": one["offset"], "offset2": two["offset"],
+        "object": one["object"], "object2": two["object"],
+        "field": one["field"], "field2": two["field"],
+        "process": one["process"] or two["process"],
+        "flags": one["flags"], "flags2": two["flags"],
+        "sharing": sharing(sites, classes), "by": options.by,
+        "readers": cpu_set({s["cpu"] for s in sites if s["reads"]}),
+        "writers": cpu_set({s["cpu"] for s in sites if s["stores"]}),
+    }
+
+
+def report(records):
+    begin, size, lines, kinds = read(records)
+    for touches in lines.values():
+        judge_moves(touches, "cold" in begin["options"])
+        for i, t in enumerate(touches):
+            t.kind = judge_kind(touches, i) if t.moved else None
+    classes = {n: class_of_bytes(ts) for n, ts in lines.items()}
+    sites = [s for s in make_sites(lines)
+             if options.all or classes[s["line"]] in ("true", "false")]
+    groups = {}
+    for s in sites:
+        groups.setdefault(row_key(s, kinds), []).append(s)
+    rows = []
+    for key, group in groups.items():
+        row = make_row(group, sites, lines, classes, size)
+        if row["moves"] >= options.min_moves:
+            rows.append(((-row["moves"], int(row["line"], 16), key), row))
+    for _, row in sorted(rows, key=lambda r: r[0]):
+        print(json.dumps(row, separators=(",", ":")))
+
+
+for stream in streams(sys.stdin):
+    report(stream)

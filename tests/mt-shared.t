@@ -1,0 +1,361 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# mt-shared: which lines are shared, who moves them, true or false sharing.
+. "${SRC:-$(cd "$(dirname "$0")/.." && pwd)}/tests/lib.sh"
+
+model=$SRC/tests/model
+
+# rows OPTIONS <text: what mt-shared says, a row a line, the members of $show.
+show='"\(.line) \(.moves) \(.sharing)"'
+rows() {
+	mkrec >log.mt && mt-shared "$@" <log.mt 2>err | mt-tojson | grep '"type":"shared"' |
+		jq -r "$show" >got
+}
+
+# expect NAME <the rows that are wanted
+expect() { cat >want; same want got "$1"; }
+
+# ---- what is shared, and how -----------------------------------------------
+
+# In mode off (a log made by hand) moves follow from the accesses: at the start
+# all cpus hold all lines, so the first store moves and a first load does not.
+rows <<'LOG'
+# two counters on one line: each store takes it from the other
+access cpu=0 pc=0x10 paddr=0x1000 addr=0x1000 width=4 flags=load+store
+access cpu=1 pc=0x20 paddr=0x1004 addr=0x1004 width=4 flags=load+store
+access cpu=0 pc=0x10 paddr=0x1000 addr=0x1000 width=4 flags=load+store
+access cpu=1 pc=0x20 paddr=0x1004 addr=0x1004 width=4 flags=load+store
+# one lock that both take
+access cpu=0 pc=0x30 paddr=0x2000 addr=0x2000 width=4 flags=load+store+atomic
+access cpu=1 pc=0x30 paddr=0x2000 addr=0x2000 width=4 flags=load+store+atomic
+access cpu=0 pc=0x30 paddr=0x2000 addr=0x2000 width=4 flags=load+store+atomic
+# counters on lines of their own
+access cpu=0 pc=0x40 paddr=0x3000 addr=0x3000 width=4 flags=store
+access cpu=1 pc=0x40 paddr=0x3040 addr=0x3040 width=4 flags=store
+# a table that both read
+access cpu=0 pc=0x50 paddr=0x4000 addr=0x4000 width=4 flags=load
+access cpu=1 pc=0x50 paddr=0x4000 addr=0x4000 width=4 flags=load
+LOG
+expect 'counters on one line are false sharing, a lock is true; own and read-only lines are not named' <<'ROWS'
+0x1000 4 false
+0x2000 3 true
+ROWS
+
+mt-shared --all <log.mt | mt-tojson | grep '"type":"shared"' | jq -r "$show" >got
+expect '--all names lines of one cpu and lines without a writer, too' <<'ROWS'
+0x1000 4 false
+0x2000 3 true
+0x3000 1 none
+0x3040 1 none
+0x4000 0 read
+ROWS
+
+mt-shared --min-moves 4 <log.mt | mt-tojson | grep '"type":"shared"' | jq -r "$show" >got
+expect '--min-moves leaves out what moved less' <<'ROWS'
+0x1000 4 false
+ROWS
+
+show='"\(.line) \(.addr) \(.lines) loads=\(.loads) stores=\(.stores) r=\(.readers) w=\(.writers) \(.pc)+\(.offset) \(.flags) \(.pc2)+\(.offset2) \(.flags2)"'
+rows <<'LOG'
+access cpu=7 pc=0x10 addr=0x50008 paddr=0x1008 width=8 flags=store
+access cpu=0 pc=0x20 addr=0x60010 paddr=0x1010 width=2 flags=load
+access cpu=1 pc=0x20 addr=0x60010 paddr=0x1010 width=2 flags=load
+access cpu=2 pc=0x20 addr=0x60010 paddr=0x1010 width=2 flags=load
+access cpu=0 pc=0x20 addr=0x60010 paddr=0x1010 width=2 flags=load
+access cpu=7 pc=0x10 addr=0x50008 paddr=0x1008 width=8 flags=store+atomic
+access cpu=9 pc=0x18 addr=0x50008 paddr=0x1008 width=8 flags=load+store
+LOG
+expect 'a row has both addresses, counts, cpu sets, and both sides; cpus of one pc are one side' <<'ROWS'
+0x1000 0x50000 1 loads=4 stores=3 r=0-2,9 w=7,9 0x20+16 ["load"] 0x10+8 ["store","atomic"]
+ROWS
+
+# The first load reads what the other cpu has just written, the second one a
+# neighbour of it.
+show='"\(.line) \(.moves) \(.sharing)"'
+mixed() {
+	for _ in 1 2 3 4 5 6; do
+		echo 'access cpu=0 pc=0x1 paddr=0x40 width=8 flags=store'
+		echo 'access cpu=1 pc=0x2 paddr=0x40 width=8 flags=load'
+		echo 'access cpu=0 pc=0x1 paddr=0x48 width=8 flags=store'
+		echo 'access cpu=1 pc=0x2 paddr=0x50 width=8 flags=load'
+	done
+}
+mixed | rows
+expect 'moves of both kinds, each more than 5 %, are mixed' <<'ROWS'
+0x40 24 mixed
+ROWS
+
+rows <<'LOG'
+# the main thread clears all, then each of the others uses its part
+access cpu=0 pc=0x1 paddr=0x1000 width=64 flags=store
+access cpu=1 pc=0x2 paddr=0x1000 width=8 flags=store
+access cpu=2 pc=0x3 paddr=0x1020 width=8 flags=store
+access cpu=1 pc=0x2 paddr=0x1000 width=8 flags=store
+access cpu=2 pc=0x3 paddr=0x1020 width=8 flags=store
+access cpu=1 pc=0x2 paddr=0x1000 width=8 flags=store
+access cpu=2 pc=0x3 paddr=0x1020 width=8 flags=store
+LOG
+expect 'what was written before this cpu last had the line is no news' <<'ROWS'
+0x1000 7 false
+ROWS
+
+rows <<'LOG'
+# handed over once, and used by one cpu from then on
+access cpu=0 pc=0x1 paddr=0x1000 width=8 flags=store
+access cpu=1 pc=0x2 paddr=0x1000 width=8 flags=load
+access cpu=1 pc=0x2 paddr=0x1000 width=8 flags=store
+# set up, then neighbours
+access cpu=0 pc=0x1 paddr=0x2000 width=16 flags=store
+access cpu=1 pc=0x2 paddr=0x2000 width=8 flags=store
+access cpu=2 pc=0x2 paddr=0x2008 width=8 flags=store
+access cpu=1 pc=0x2 paddr=0x2000 width=8 flags=store
+LOG
+expect 'the first time counts for neither; where nothing else is, the bytes decide' <<'ROWS'
+0x2000 4 false
+0x1000 3 true
+ROWS
+{
+	echo 'access cpu=0 pc=0x1 paddr=0x1000 width=64 flags=store'
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+		echo 'access cpu=1 pc=0x2 paddr=0x1000 width=8 flags=store'
+		echo 'access cpu=2 pc=0x3 paddr=0x1020 width=8 flags=store'
+	done
+} | rows
+expect 'an initialisation does not make false sharing true' <<'ROWS'
+0x1000 51 false
+ROWS
+
+rows <<'LOG'
+begin mode=all options=cold line=64
+access cpu=0 paddr=0x1000 width=8 flags=load+moved
+access cpu=0 paddr=0x1000 width=8 flags=store
+access cpu=1 paddr=0x1000 width=8 flags=load+moved
+LOG
+expect 'in the modes movement and all the records say what moved' <<'ROWS'
+0x1000 2 true
+ROWS
+rows --line-size 128 <<'LOG'
+begin mode=all options=cold line=64
+access cpu=0 paddr=0x1000 width=8 flags=load+moved
+access cpu=0 paddr=0x1000 width=8 flags=store
+access cpu=1 paddr=0x1000 width=8 flags=load+moved
+access cpu=1 paddr=0x1040 width=8 flags=load+moved
+LOG
+expect 'for other lines the rule does, from a cold start too' <<'ROWS'
+0x1000 2 true
+ROWS
+
+# ---- logs of moves -----------------------------------------------------------
+
+# cpu 0 holds the line when it writes 0x1008: no record.  The load of it by
+# cpu 1 cannot be judged by 0x1000 alone, because cpu 0 wrote 0x1008 before.
+hidden() {
+	echo "begin mode=$1 line=64"
+	cat <<'LOG'
+access cpu=0 pc=0x2 paddr=0x1008 width=8 flags=store+moved
+access cpu=1 pc=0x3 paddr=0x1020 width=8 flags=store+moved
+access cpu=0 pc=0x1 paddr=0x1000 width=8 flags=store+moved
+access cpu=1 pc=0x3 paddr=0x1020 width=8 flags=store+moved
+access cpu=0 pc=0x1 paddr=0x1000 width=8 flags=store+moved
+access cpu=1 pc=0x4 paddr=0x1008 width=8 flags=load+moved
+LOG
+}
+show='"\(.pc) \(.sharing)"'
+hidden movement | rows --by site
+has '^0x4 true' got 'in a log of moves a load of what the other cpu once wrote is not called false'
+hidden all | rows --by site
+has '^0x4 false' got 'in a log of everything it is: nothing is hidden there'
+hidden movement | rows
+has 'false' got 'what is not decided does not count: the line is false sharing'
+
+# ---- other lines ---------------------------------------------------------------
+
+show='"\(.line) \(.moves) \(.sharing)"'
+apart='access cpu=0 pc=0x1 paddr=0x1030 width=8 flags=store
+access cpu=1 pc=0x2 paddr=0x1040 width=8 flags=store
+access cpu=0 pc=0x1 paddr=0x1030 width=8 flags=store'
+echo "$apart" | rows
+expect 'neighbours on two lines of 64 bytes do not share' </dev/null
+echo "$apart" | rows --line-size 128
+expect '--line-size 128 says that they would on longer lines' <<'ROWS'
+0x1000 3 false
+ROWS
+echo "$apart" | rows --shift 16
+expect '--shift 16 says that they would 16 bytes further on' <<'ROWS'
+0x1030 3 false
+ROWS
+{ echo 'begin mode=movement line=64'; echo "$apart"; } | rows --line-size 128
+has 'not every access.*estimate' err 'a log of moves gives an estimate only, which is said'
+{ echo 'begin mode=all line=64'; echo "$apart"; } | rows --line-size 128
+: >want
+same want err 'a log of everything gives the answer'
+rows --line-size 32 <<'LOG'
+access cpu=0 paddr=0x1018 width=16 flags=store
+access cpu=1 paddr=0x101c width=1 flags=load
+access cpu=2 paddr=0x1024 width=1 flags=load
+LOG
+expect 'an access that crosses a border counts on both sides of it' <<'ROWS'
+0x1000 2 true
+0x1020 2 true
+ROWS
+
+# ---- rows that stand for more ---------------------------------------------------
+
+cat >objects <<'LOG'
+object id=1 addr=0x1000 bytes=64 name=malloc ctype="struct conn" storage=heap
+object id=2 addr=0x1040 bytes=64 name=malloc ctype="struct conn" storage=heap
+object id=3 addr=0x2000 bytes=4 name=hits ctype=int storage=static
+object id=4 addr=0x2004 bytes=4 name=misses ctype=int storage=static
+field id=1 offset=0 bytes=8 ctype="struct conn" path=refs member_type=long
+access cpu=0 pc=0x1 paddr=0x1000 width=8 flags=store object=1 field=1
+access cpu=1 pc=0x1 paddr=0x1000 width=8 flags=store object=1 field=1
+access cpu=0 pc=0x1 paddr=0x1040 width=8 flags=store object=2 field=1
+access cpu=1 pc=0x1 paddr=0x1040 width=8 flags=store object=2 field=1
+access cpu=0 pc=0x2 paddr=0x2000 width=4 flags=store object=3
+access cpu=1 pc=0x3 paddr=0x2004 width=4 flags=store object=4
+access cpu=0 pc=0x2 paddr=0x2000 width=4 flags=store object=3
+LOG
+show='"\(.object) \(.field) \(.pc) \(.line) \(.lines) \(.moves) \(.sharing) \(.object2)"'
+rows --by object <objects
+expect '--by object: a row for each object' <<'ROWS'
+1 1 0x1 0x1000 1 2 true 1
+2 1 0x1 0x1040 1 2 true 2
+3 0 0x2 0x2000 1 2 false 4
+4 0 0x3 0x2000 1 1 false 3
+ROWS
+rows --by ctype <objects
+expect '--by ctype: objects of one type are one row' <<'ROWS'
+1 1 0x1 0x0 2 4 true 1
+3 0 0x2 0x2000 1 3 false 4
+ROWS
+rows --by field <objects
+expect '--by field: a field in all objects is one row, and so is each variable' <<'ROWS'
+1 1 0x1 0x0 2 4 true 1
+3 0 0x2 0x2000 1 2 false 4
+4 0 0x3 0x2000 1 1 false 3
+ROWS
+rows --by pc <objects
+expect '--by pc: a row for each instruction' <<'ROWS'
+1 1 0x1 0x0 2 4 true 1
+3 0 0x2 0x2000 1 2 false 4
+4 0 0x3 0x2000 1 1 false 3
+ROWS
+rows --by site <objects
+expect '--by site: a row for each instruction and line' <<'ROWS'
+1 1 0x1 0x1000 1 2 true 1
+2 1 0x1 0x1040 1 2 true 2
+3 0 0x2 0x2000 1 2 false 4
+4 0 0x3 0x2000 1 1 false 3
+ROWS
+
+show='"\(.process) \(.pc) \(.pc2)"'
+rows <<'LOG'
+switch cpu=0 task=11 process=5
+switch cpu=1 task=12 process=5
+access cpu=0 pc=0x10 paddr=0x1000 width=4 flags=store
+access cpu=1 pc=0x10 paddr=0x1000 width=4 flags=store
+access cpu=0 pc=0xffffffff81000000 paddr=0x2000 width=4 flags=store
+access cpu=1 pc=0xffffffff81000000 paddr=0x2000 width=4 flags=store
+LOG
+expect 'a row has the process of its instructions; kernel code has none' <<'ROWS'
+5 0x10 0x10
+0 0xffffffff81000000 0xffffffff81000000
+ROWS
+
+# ---- the stream -----------------------------------------------------------------
+
+mkrec >log.mt <<'LOG'
+task task=1 process=1 name=prog
+map addr=0x400000 bytes=4096 process=1 path=/bin/prog
+switch task=1 process=1
+label addr=0x1000 bytes=64 name=malloc
+object id=1 addr=0x1000 bytes=64
+stack id=1 pc=0x10
+symbol pc=0x10 function=main
+access cpu=0 pc=0x10 paddr=0x1000 width=4 flags=store object=1
+call pc=0x10 target=0x20
+777 size=24 data=00ff
+access cpu=1 pc=0x10 paddr=0x1000 width=4 flags=store object=1
+end instructions=5
+LOG
+mt-shared <log.mt | mt-tojson | jq -r .type | tr '\n' ' ' >got
+echo 'begin task map object symbol unknown shared end ' | tr -d '\n' >want
+same want got 'events go, with what only they need; the context of the rows and unknown kinds stay'
+
+cat log.mt log.mt >two.mt
+mt-shared <two.mt | mt-tojson | grep -c '"type":"shared".*"moves":2' >got
+echo 2 >want
+same want got 'two streams are two reports'
+
+head -c -8 log.mt >cut.mt
+run mt-shared <cut.mt
+is_status 1 'a cut stream fails'
+cp out cut.out
+run mt-tojson <cut.out
+is_status 1 'and the end is not invented'
+grep -c '"type":"shared"' out >got
+echo 1 >want
+same want got 'but the rows of what there was come'
+
+mkrec >bad.mt <<'LOG'
+begin line=48
+LOG
+run mt-shared <bad.mt
+is_status 1 'a line size that is none fails'
+has 'line size 48 is not a power of two' err 'and says so'
+for usage in '--by size' '--line-size 100' '--line-size 4' '--shift 4096' '--min-moves x' operand; do
+	# shellcheck disable=SC2086 # an option and its argument
+	run mt-shared $usage <log.mt
+	is_status 2 "wrong usage: $usage"
+done
+run mt-shared --shift 64 <log.mt
+is_status 2 '--shift must be less than a line'
+
+mkstream -n 200000 -l 3000 >big.mt
+mt-shared --by site <big.mt >one
+mt-shared --by site <big.mt >two
+cmp -s one two
+ok $? 'the same input gives the same bytes, though tables are laid out anew in each run'
+
+if grep -q __asan_init "$B/mt-shared"; then
+	skip 'built with a sanitizer, which needs memory' 'memory does not grow with accesses'
+else
+	# shellcheck disable=SC3045 # dash and bash have -v
+	mkstream -n 3000000 -l 1000 -p 100 | (ulimit -v 60000 && mt-shared >out 2>err)
+	ok $? 'memory does not grow with accesses: 3 million in 60 MB'
+fi
+
+# ---- against the model ------------------------------------------------------------
+
+if command -v python3 >/dev/null; then
+	python3 "$model/random-logs.py" 1 250 | mkrec >random.mt
+	mt-tojson <random.mt >random.json
+	while read -r options; do
+		# shellcheck disable=SC2086 # several words
+		mt-shared $options <random.mt 2>err | mt-tojson | grep '"type":"shared"' >got
+		# shellcheck disable=SC2086
+		python3 "$model/shared.py" $options <random.json >want
+		same want got "250 random logs, as the model says: $options"
+	done <<'OPTIONS'
+--by line
+--all
+--by object
+--by ctype
+--by field --all
+--by pc
+--by site --min-moves 2
+--line-size 8 --all
+--line-size 256
+--shift 24 --by pc
+OPTIONS
+	for mode in '' -m; do
+		mkstream -n 5000 -l 200 -p 100 -q 10 $mode >stream.mt
+		mt-shared <stream.mt | mt-tojson | grep '"type":"shared"' >got
+		mt-tojson <stream.mt | python3 "$model/shared.py" >want
+		same want got "a longer log of mode ${mode:-all}, as the model says"
+	done
+else
+	skip 'no python3' 'random logs, as the model says'
+fi
+
+done_testing
