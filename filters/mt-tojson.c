@@ -1,31 +1,114 @@
 /* SPDX-License-Identifier: MIT */
 /* mt-tojson: records as JSON, one object a line. */
 #include <getopt.h>
+#include <string.h>
 
 #include "libmt/cli.h"
+#include "libmt/mt_names.h"
 
 static const char help[] =
-"usage: mt-tojson <stream\n"
+"usage: mt-tojson [--names] <stream\n"
 "\n"
 "Writes each record of the stream on standard input as one JSON object on a\n"
 "line of its own: {\"type\":\"access\",\"cpu\":3,...}.  Addresses are strings in\n"
 "hex, because JSON numbers lose bits above 2^53; flags are arrays of names.\n"
 "\n"
-"  --help     this text\n"
+"  -n, --names   also what pcs, objects and fields are called, as far as the\n"
+"                stream has defined it: pc_at, pc_function, pc_file, object_name,\n"
+"                object_ctype, field_path, field_ctype\n"
+"      --help    this text\n"
 "\n"
 "    mt-cat log.mt | mt-tojson | jq -c 'select(.type == \"access\") | .addr'\n"
-"    mt-cat log.mt | mt-label prog | mt-shared | mt-top -n 5 moves | mt-tojson\n";
+"    mt-cat log.mt | mt-label prog | mt-shared | mt-top -n 5 moves | mt-tojson --names\n";
+
+static bool with_names;
+static struct mt_names names;
+static struct mt_out out;
+
+/* ---- --names ----------------------------------------------------------- */
+
+/* ,"field_suffix": */
+static void member(const struct mt_field_info *f, const char *suffix)
+{
+	mt_out_str(&out, ",\"");
+	mt_out_str(&out, f->name);
+	mt_out_char(&out, '_');
+	mt_out_str(&out, suffix);
+	mt_out_str(&out, "\":");
+}
+
+/* The definition's strings that say what the value is called, if not empty. */
+static void add_string(const struct mt_field_info *f, const struct mt_hdr *def, const char *name)
+{
+	const char *s = mt_string(def, mt_field_find(mt_type_of(def->kind), name)->offset);
+
+	if (!*s)
+		return;
+	member(f, name);
+	mt_out_json_string(&out, s, strlen(s));
+}
+
+static void add_code(const struct mt_field_info *f, const struct mt_hdr *rec,
+		     const struct mt_hdr *def)
+{
+	static struct mt_out text;
+
+	text.used = 0;
+	text.fd = -1;
+	mt_names_code(&text, (const struct mt_symbol *)def, mt_field_u64(rec, f), mt_out_bytes);
+	member(f, "at");
+	mt_out_json_string(&out, text.buf, text.used);
+	add_string(f, def, "function");
+	add_string(f, def, "file");
+}
+
+static void add_names(const struct mt_hdr *rec, const struct mt_type *t)
+{
+	for (unsigned i = 0; i < t->n_fields; i++) {
+		const struct mt_field_info *f = &t->fields[i];
+		const struct mt_hdr *def = f->width ? mt_names_follow(&names, rec, f) : NULL;
+
+		if (!def)
+			continue;
+		if (def->kind == MT_KIND_symbol) {
+			add_code(f, rec, def);
+		} else if (def->kind == MT_KIND_object) {
+			add_string(f, def, "name");
+			add_string(f, def, "ctype");
+		} else if (def->kind == MT_KIND_field) {
+			add_string(f, def, "path");
+			add_string(f, def, "ctype");
+		}
+	}
+}
+
+static void write_with_names(const struct mt_hdr *rec)
+{
+	const struct mt_type *t = mt_type_of(rec->kind);
+
+	if (mt_names_note(&names, rec) < 0)
+		mt_die(MT_FAIL, "out of memory");
+	mt_json_fields(&out, rec);
+	if (t && t->class != MT_CLASS_definition)
+		add_names(rec, t);
+	mt_out_bytes(&out, "}\n", 2);
+}
+
+/* ---- main -------------------------------------------------------------- */
 
 static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "names", no_argument, NULL, 'n' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-		if (c == 'h')
+	while ((c = getopt_long(argc, argv, "nh", options, NULL)) != -1)
+		if (c == 'n')
+			with_names = true;
+		else if (c == 'h')
 			mt_help(help);
 		else
 			mt_bad_usage();
@@ -35,7 +118,6 @@ static void parse_options(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static struct mt_reader in;
-	static struct mt_out out;
 	const struct mt_hdr *rec;
 	int got;
 
@@ -44,9 +126,12 @@ int main(int argc, char **argv)
 	mt_open_input(&in);
 	mt_open_text(&out, &in);
 
-	while ((got = mt_reader_next(&in, &rec)) > 0) {
-		mt_json(&out, rec);
-		mt_out_char(&out, '\n');
-	}
+	while ((got = mt_reader_next(&in, &rec)) > 0)
+		if (with_names) {
+			write_with_names(rec);
+		} else {
+			mt_json_fields(&out, rec);
+			mt_out_bytes(&out, "}\n", 2);
+		}
 	return mt_close_text(&in, got, &out);
 }

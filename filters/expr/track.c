@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What runs on each cpu: the task (switch records), the system call (entry
+ * records) and the scopes (scope records).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "expr.h"
+
+#define DEEPEST_SCOPE 16		/* names are kept; deeper ones are counted */
+
+struct scopes {
+	unsigned depth;
+	char *name[DEEPEST_SCOPE];
+};
+
+/* A call stack in a table value; never 0. */
+static uint64_t pack(const struct mt_entry *e)
+{
+	return 1ull << 63 | (uint64_t)e->cause << 32 | e->number;
+}
+
+static uint64_t packed_entry(const struct mt_table *m, uint64_t key)
+{
+	const uint64_t *p = mt_table_get(m, key);
+
+	return p ? *p : 0;
+}
+
+static void clear_scopes(struct mt_table *m)
+{
+	for (size_t i = 0; i < m->n_slots; i++) {
+		struct scopes *s = (struct scopes *)(uintptr_t)m->slots[i].value;
+
+		for (unsigned k = 0; s && k < s->depth && k < DEEPEST_SCOPE; k++)
+			free(s->name[k]);
+		free(s);
+	}
+	mt_table_release(m);
+}
+
+static void clear(struct expr_state *s)
+{
+	mt_table_release(&s->entries);
+	mt_table_release(&s->current);
+	clear_scopes(&s->scopes);
+}
+
+/* The task of a record's own field, or the one that runs; none: its cpu. */
+static uint64_t scope_key(const struct expr_state *s, const struct mt_hdr *rec)
+{
+	uint32_t task = mt_cpus_task(&s->names.cpus, rec->cpu);
+
+	if (rec->kind == MT_KIND_scope && ((const struct mt_scope *)rec)->task)
+		task = ((const struct mt_scope *)rec)->task;
+	return task ? task : 1ull << 32 | rec->cpu;
+}
+
+static struct scopes *scopes_of(const struct expr_state *s, const struct mt_hdr *rec)
+{
+	return (struct scopes *)(uintptr_t)packed_entry(&s->scopes, scope_key(s, rec));
+}
+
+static void enter_scope(struct expr_state *state, const struct mt_hdr *rec)
+{
+	struct scopes *s = scopes_of(state, rec);
+
+	if (!s) {
+		s = mt_xcalloc(1, sizeof(*s));
+		*mt_xtable_put(&state->scopes, scope_key(state, rec)) = (uintptr_t)s;
+	}
+	if (s->depth < DEEPEST_SCOPE)
+		s->name[s->depth] = mt_xstrdup(mt_string(rec, 0));
+	if (s->depth < UINT32_MAX)
+		s->depth++;
+}
+
+static void leave_scope(struct expr_state *state, const struct mt_hdr *rec)
+{
+	struct scopes *s = scopes_of(state, rec);
+
+	if (s && s->depth && --s->depth < DEEPEST_SCOPE)
+		free(s->name[s->depth]);
+}
+
+void expr_state_before(struct expr_state *s, const struct mt_hdr *rec)
+{
+	const struct mt_entry *e = (const struct mt_entry *)rec;
+
+	if (mt_names_note(&s->names, rec) < 0)
+		mt_die(MT_FAIL, "out of memory");
+	if (rec->kind == MT_KIND_begin)
+		clear(s);
+	else if (rec->kind == MT_KIND_entry && e->state == MT_entry_state_start)
+		*mt_xtable_put(&s->current, rec->cpu) =
+			*mt_xtable_put(&s->entries, e->tag) = pack(e);
+	else if (rec->kind == MT_KIND_entry && e->state == MT_entry_state_resume)
+		*mt_xtable_put(&s->current, rec->cpu) = packed_entry(&s->entries, e->tag);
+	else if (rec->kind == MT_KIND_scope &&
+		 ((const struct mt_scope *)rec)->op == MT_scope_op_enter)
+		enter_scope(s, rec);
+}
+
+/* What ends with a record still holds for the record itself. */
+void expr_state_after(struct expr_state *s, const struct mt_hdr *rec)
+{
+	const struct mt_entry *e = (const struct mt_entry *)rec;
+
+	if (rec->kind == MT_KIND_entry &&
+	    (e->state == MT_entry_state_done || e->state == MT_entry_state_pause)) {
+		*mt_xtable_put(&s->current, rec->cpu) = 0;
+		if (e->state == MT_entry_state_done)
+			mt_table_remove(&s->entries, e->tag);
+	} else if (rec->kind == MT_KIND_scope &&
+		   ((const struct mt_scope *)rec)->op == MT_scope_op_leave) {
+		leave_scope(s, rec);
+	}
+}
+
+/* ---- questions --------------------------------------------------------- */
+
+int expr_running_find(const char *member)
+{
+	static const char *const members[] = { "task", "process", "syscall", "scope" };
+
+	for (int i = 0; i < 4; i++)
+		if (!strcmp(member, members[i]))
+			return i;
+	return -1;
+}
+
+bool expr_running_number(const struct expr_state *s, enum expr_running what,
+			 const struct mt_hdr *rec, uint64_t *n)
+{
+	const uint64_t *p = NULL;
+
+	if (what == RUNNING_syscall) {
+		uint64_t e = packed_entry(&s->current, rec->cpu);
+
+		*n = (uint32_t)e;
+		return e && ((e >> 32) & 0xffff) == MT_entry_cause_syscall;
+	}
+	p = mt_table_get(what == RUNNING_task ? &s->names.cpus.task : &s->names.cpus.process,
+			 rec->cpu);
+	*n = p ? *p : 0;
+	return p;
+}
+
+const char *expr_running_scope(const struct expr_state *s, const struct mt_hdr *rec)
+{
+	const struct scopes *scopes = scopes_of(s, rec);
+
+	if (!scopes || !scopes->depth || scopes->depth > DEEPEST_SCOPE)
+		return NULL;
+	return scopes->name[scopes->depth - 1];
+}
+
+bool expr_in_scope(const struct expr_state *s, const struct mt_hdr *rec, const char *name,
+		   bool *inside)
+{
+	const struct scopes *scopes = scopes_of(s, rec);
+
+	*inside = false;
+	if (!scopes || !scopes->depth)
+		return false;
+	for (unsigned i = 0; i < scopes->depth && i < DEEPEST_SCOPE; i++)
+		*inside |= !strcmp(scopes->name[i], name);
+	return true;
+}

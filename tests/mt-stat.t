@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# mt-stat: the numbers, counted by hand in the log below.
+. "${SRC:-.}/tests/lib.sh"
+
+mkrec >log <<'LOG'
+begin mode=movement command="x"
+task task=1
+mode mode=all name="run"
+access cpu=0 time=100 width=8 flags=load+moved
+access cpu=0 time=150 width=8 flags=store+kernel
+access cpu=7 time=9000000000 width=4 flags=load+store+atomic+moved
+access cpu=7 time=9000000010 width=4 flags=load+split
+call cpu=7 time=9000000020 op=call
+mode mode=off name="run"
+object id=1
+777 size=24 cpu=99 time=5 data=00
+drop count=3 reason=full
+drop count=4 reason=full
+end dropped=7 accesses=1000 instructions=5000000000
+LOG
+number() { mt-stat "$@" <log | mt-tojson | jq -c 'select(.type=="stat")|[.value,.unit,.name]'; }
+number >all
+is() { if grep -qFx -e "$1" all; then ok 0 "$2"; else ok 1 "$2"; sed 's/^/# /' all; fi; }
+
+is '[14,"","records"]' 'every record is counted'
+is '[4,"","records access"]' 'records by kind'
+is '[1,"","records of unknown kind 777"]' 'also kinds from the future'
+is '[4,"","accesses"]' 'accesses'
+is '[2,"","accesses load"]' 'accesses that only read'
+is '[1,"","accesses store"]' 'accesses that only write'
+is '[1,"","accesses load+store"]' 'read-modify-writes'
+is '[1,"","accesses atomic"]' 'atomic accesses'
+is '[1,"","accesses kernel"]' 'accesses of the kernel'
+is '[2,"","accesses moved"]' 'moves'
+is '[1,"","accesses split"]' 'pieces'
+is '[1000,"","accesses judged by the tracer"]' 'accesses that the tracer judged'
+is '[2,"","cpus"]' 'cpus that ran events, and no others'
+is '[50,"instruction","longest span of a cpu"]' 'the span of time of a cpu'
+is '[5000000000,"instruction","instructions"]' 'instructions, beyond 32 bits'
+is '[1,"","runs"]' 'a run is a switch to a mode that records'
+is '[2,"","drops"]' 'places where records were lost'
+is '[7,"","records lost"]' 'records that were lost'
+is "[$(wc -c <log),\"byte\",\"size\"]" 'bytes'
+
+number --per-cpu | grep 'cpu ' >got
+cat >want <<'EOT'
+[2,"","cpu 0 events"]
+[2,"","cpu 0 accesses"]
+[1,"","cpu 0 accesses moved"]
+[50,"instruction","cpu 0 span"]
+[3,"","cpu 7 events"]
+[2,"","cpu 7 accesses"]
+[1,"","cpu 7 accesses moved"]
+[20,"instruction","cpu 7 span"]
+EOT
+grep -v longest got >each
+same want each '--per-cpu adds each cpu, in order'
+
+mt-stat <log | mt-totext --raw | grep -v ^stat | sed 's/ .*//' | tr '\n' ' ' >got
+printf 'begin drop drop end ' >want
+same want got 'the stream itself is dropped but for begin, drop and end'
+mt-stat <log | mt-check >got; ok $? 'the report is a whole stream'
+
+cat log log | mt-stat | mt-tojson | grep -c '"value":14,"name":"records"' >got
+echo 2 >want
+same want got 'each stream of several has its own numbers'
+done_testing
