@@ -3,9 +3,9 @@
 # Every command under EXAMPLES of every manual runs, and README's do too.
 . "${SRC:-.}/tests/lib.sh"
 
-[ -x "$B/mt-run" ] && [ -x "$B/examples/false-sharing" ] ||
+[ -x "$B/mt-run" ] && [ -x "$B/examples/false-sharing/false-sharing" ] ||
 	skip_all 'no tracer: make tracer'
-cp "$B/examples/false-sharing" prog
+cp "$B/examples/false-sharing/false-sharing" prog
 mt-run -o log.mt ./prog 2000 >/dev/null 2>err || { cat err; skip_all 'mt-run does not run here'; }
 
 # The commands of a page: .Dl lines and the literal blocks of EXAMPLES, with
@@ -22,9 +22,12 @@ examples() {
 	awk '{ printf "%s", $0; if ($0 ~ /(\||\\|&&)[ \t]*$/) { sub(/\\[ \t]*$/, ""); printf " " } else printf "\n" }'
 }
 
-for page in "$SRC"/doc/mt*.[157]; do
+for page in "$SRC"/doc/mt*.[157] "$SRC/README.md"; do
 	name=$(basename "$page")
-	examples "$page" | sed 's/^\$ //' >commands
+	case $name in
+	*.md) sed -n 's/^    \$ //p' "$page" >commands ;;
+	*) examples "$page" | sed 's/^\$ //' >commands ;;
+	esac
 	[ -s commands ] || { case $name in mt-log.5) ;; *) ok 1 "$name has examples" ;; esac; continue; }
 	while read -r command; do
 		[ -n "$command" ] || continue

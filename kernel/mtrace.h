@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest ABI: how a traced program or kernel talks to the tracer.  Static
+ * inlines only, for freestanding C and C++; outside the tracer each call costs
+ * a few nanoseconds and does nothing.
+ *
+ * A call hands one record of the stream (mt-log(5)) to the tracer, by an
+ * instruction that a real processor takes for a no-op.  The tracer copies the
+ * record, fills in cpu and time, and in user mode the process where it is 0.
+ *
+ *     mtrace_mode(MT_mode_all, "warm cache");	// record all from here on
+ *     ... what is to be measured ...
+ *     mtrace_appdata(n, "operations");
+ *     mtrace_mode(MT_mode_off, "warm cache");
+ *
+ * Names are cut at MTRACE_NAME bytes.
+ */
+#ifndef MTRACE_H
+#define MTRACE_H
+
+#include "../filters/libmt/mt_struct.h"
+
+#define MTRACE_NAME 120			/* bytes for the strings of a record, with their NULs */
+#define MTRACE_PUT 2			/* function in rax */
+
+/*
+ * Hands over a whole record: len bytes, which its header says, too.  The asm
+ * reads the record ("memory"), so the compiler has stored it by then; the
+ * tracer cannot take a page fault on our behalf, but what was just stored is
+ * in memory.
+ */
+static inline void mtrace_put(const void *record, uint64_t kind, uint64_t len)
+{
+	uint64_t function = MTRACE_PUT;
+
+	/* xchg %bx,%bx; as bytes, because assemblers may choose another coding */
+	__asm__ __volatile__(".byte 0x66, 0x87, 0xdb"
+			     : "+a"(function)
+			     : "b"(record), "c"(kind), "d"(len)
+			     : "memory");
+}
+
+/*
+ * Appends a string to the n bytes that are used of a record's strings; keeps
+ * its NUL and those of strings that follow within MTRACE_NAME.  NULL is "".
+ */
+static inline unsigned mtrace_string(char *strings, unsigned n, const char *s)
+{
+	while (s && *s && n < MTRACE_NAME - 8)
+		strings[n++] = *s++;
+	strings[n++] = 0;
+	return n;
+}
+
+/* Pads the record's strings, fills its header and hands it over. */
+static inline void mtrace_finish(struct mt_hdr *hdr, uint64_t kind, uint64_t fixed,
+				 char *strings, unsigned n)
+{
+	while (n % 8)
+		strings[n++] = 0;
+	hdr->kind = (uint16_t)kind;
+	hdr->size = (uint16_t)(fixed + n);
+	hdr->cpu = 0;
+	hdr->time = 0;
+	mtrace_put(hdr, kind, fixed + n);
+}
+
+/* Switches recording for all cpus; name is of the run that starts or stops. */
+static inline void mtrace_mode(uint64_t mode, const char *name)
+{
+	struct { struct mt_mode fixed; char strings[MTRACE_NAME]; } r;
+
+	r.fixed.mode = mode;
+	r.fixed.accesses = 0;
+	r.fixed.instructions = 0;
+	mtrace_finish(&r.fixed.hdr, MT_KIND_mode, sizeof(r.fixed), r.strings,
+		      mtrace_string(r.strings, 0, name));
+}
+
+/* Names an object: from here on accesses to these bytes are its own. */
+static inline void mtrace_label(const void *addr, uint64_t bytes, uint32_t storage,
+				const char *name, const char *ctype)
+{
+	struct { struct mt_label fixed; char strings[MTRACE_NAME]; } r;
+	unsigned n = mtrace_string(r.strings, 0, name);
+
+	r.fixed.addr = (uint64_t)(uintptr_t)addr;
+	r.fixed.bytes = bytes;
+	r.fixed.pc = (uint64_t)(uintptr_t)__builtin_return_address(0);
+	r.fixed.process = 0;
+	r.fixed.task = 0;
+	r.fixed.op = MT_label_op_alloc;
+	r.fixed.storage = storage;
+	mtrace_finish(&r.fixed.hdr, MT_KIND_label, sizeof(r.fixed), r.strings,
+		      mtrace_string(r.strings, n, ctype));
+}
+
+/* The object that starts at addr is gone; call it before the memory is given back. */
+static inline void mtrace_unlabel(const void *addr, uint32_t storage)
+{
+	struct { struct mt_label fixed; char strings[8]; } r;
+
+	r.fixed.addr = (uint64_t)(uintptr_t)addr;
+	r.fixed.bytes = 0;
+	r.fixed.pc = 0;
+	r.fixed.process = 0;
+	r.fixed.task = 0;
+	r.fixed.op = MT_label_op_free;
+	r.fixed.storage = storage;
+	r.strings[0] = r.strings[1] = 0;
+	mtrace_finish(&r.fixed.hdr, MT_KIND_label, sizeof(r.fixed), r.strings, 2);
+}
+
+/* A number from the application, by custom the operations it has done. */
+static inline void mtrace_appdata(uint64_t value, const char *name)
+{
+	struct { struct mt_appdata fixed; char strings[MTRACE_NAME]; } r;
+
+	r.fixed.value = value;
+	mtrace_finish(&r.fixed.hdr, MT_KIND_appdata, sizeof(r.fixed), r.strings,
+		      mtrace_string(r.strings, 0, name));
+}
+
+/* An abstract operation opens (MT_scope_op_enter) or closes (MT_scope_op_leave). */
+static inline void mtrace_scope(uint32_t op, const char *name)
+{
+	struct { struct mt_scope fixed; char strings[MTRACE_NAME]; } r;
+
+	r.fixed.op = op;
+	r.fixed.task = 0;
+	mtrace_finish(&r.fixed.hdr, MT_KIND_scope, sizeof(r.fixed), r.strings,
+		      mtrace_string(r.strings, 0, name));
+}
+
+/* The innermost open scope reads (0) or writes (1) an abstract variable. */
+static inline void mtrace_var(uint32_t write, const char *name)
+{
+	struct { struct mt_var fixed; char strings[MTRACE_NAME]; } r;
+
+	r.fixed.write = write;
+	r.fixed.task = 0;
+	mtrace_finish(&r.fixed.hdr, MT_KIND_var, sizeof(r.fixed), r.strings,
+		      mtrace_string(r.strings, 0, name));
+}
+
+#endif

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What runs at each load, store, call and return.
+ *
+ * The way of nearly every access in movement mode is: find the page in the
+ * vCPU's own cache of pages (one compare), find the line in it, see that the
+ * set of its holders is as the access needs it (one more compare), return.
+ * QEMU's own lookup of the physical address costs more than all of that.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracer.h"
+#include "x86.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* QEMU tells of at most 16 bytes at once. */
+#define WIDTH_MAX 16
+
+/* ---- descriptors --------------------------------------------------------- */
+
+/*
+ * They live as long as the blocks that refer to them: until QEMU drops all of
+ * those at once.
+ */
+#define DESCS_PER_CHUNK 4096
+static struct chunk {
+	struct chunk *next;
+	struct desc descs[DESCS_PER_CHUNK];
+} *chunks;
+static unsigned chunk_used;
+static pthread_mutex_t chunk_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* What a call or return has to know. */
+static struct branch {
+	struct branch *older;
+	struct desc desc;
+	uint64_t next;			/* address of the next instruction */
+	uint64_t target;		/* if it is known */
+	unsigned reg;
+} *branches;
+
+static struct desc *desc_new(void)
+{
+	struct chunk *c;
+	struct desc *d = NULL;
+
+	pthread_mutex_lock(&chunk_lock);
+	if (!chunks || chunk_used == DESCS_PER_CHUNK) {
+		c = malloc(sizeof(*c));
+		if (!c)
+			goto out;
+		c->next = chunks;
+		chunks = c;
+		chunk_used = 0;
+	}
+	d = &chunks->descs[chunk_used++];
+out:
+	pthread_mutex_unlock(&chunk_lock);
+	return d;
+}
+
+void access_flushed(void)
+{
+	struct chunk *c;
+	struct branch *b;
+
+	while ((c = chunks)) {
+		chunks = c->next;
+		free(c);
+	}
+	while ((b = branches)) {
+		branches = b->older;
+		free(b);
+	}
+}
+
+/* ---- appending ------------------------------------------------------------ */
+
+static inline uint64_t time_of(const struct vcpu *v, const struct desc *d)
+{
+	return *v->count - d->back;
+}
+
+static ALWAYS_INLINE void append(struct vcpu *v, const struct desc *d, uint64_t addr, uint64_t paddr,
+			  unsigned width, unsigned flags, bool fresh_stamp)
+{
+	struct lane *l = v->lane;
+	struct entry *e = lane_next(l);
+
+	if (UNLIKELY(tracer.mode == MT_mode_off))
+		return;
+	e->pc = d->pc;
+	e->addr = addr;
+	e->paddr = paddr;
+	e->time = time_of(v, d);
+	e->stamp = lane_stamp(l, fresh_stamp || d->flags & MT_access_flag_atomic);
+	e->width = (uint8_t)width;
+	e->flags = (uint8_t)(d->flags | flags);
+	e->vcpu = (uint16_t)v->index;
+	lane_push(l);
+}
+
+/* ---- pages ---------------------------------------------------------------- */
+
+/*
+ * The number of the physical page behind addr, which the running access has
+ * touched; false for a device, whose registers are in no cache.
+ */
+static bool page_number(qemu_plugin_meminfo_t info, uint64_t addr, uint64_t *number)
+{
+	struct qemu_plugin_hwaddr *hw;
+
+	if (!tracer.system) {
+		*number = user_paddr(addr) >> LINES_PAGE_SHIFT;
+		return true;
+	}
+	hw = qemu_plugin_get_hwaddr(info, addr);
+	if (!hw || qemu_plugin_hwaddr_is_io(hw))
+		return false;
+	*number = qemu_plugin_hwaddr_phys_addr(hw) >> LINES_PAGE_SHIFT;
+	return true;
+}
+
+static inline uint64_t page_tag(const struct vcpu *v, uint64_t addr)
+{
+	return addr >> LINES_PAGE_SHIFT | v->generation;
+}
+
+static inline struct page_ref *page_ref(struct vcpu *v, uint64_t addr)
+{
+	return &v->refs[addr >> LINES_PAGE_SHIFT & (PAGE_REFS - 1)];
+}
+
+/* The page at addr, through the cache; NULL for a device. */
+static struct page *page_at(struct vcpu *v, qemu_plugin_meminfo_t info, uint64_t addr)
+{
+	struct page_ref *ref = page_ref(v, addr);
+	uint64_t number;
+	struct page *p;
+
+	if (ref->tag == page_tag(v, addr))
+		return ref->page;
+	if (!page_number(info, addr, &number))
+		return NULL;
+	p = lines_page(&tracer.lines, number);
+	if (p) {
+		ref->page = p;
+		ref->tag = page_tag(v, addr);
+	}
+	return p;
+}
+
+static inline uint64_t paddr_in(const struct page *p, uint64_t addr)
+{
+	return p->number << LINES_PAGE_SHIFT | (addr & (LINES_PAGE - 1));
+}
+
+/* ---- judging -------------------------------------------------------------- */
+
+static inline bool moves(struct page *p, const struct vcpu *v, uint64_t addr, bool store, unsigned words)
+{
+	_Atomic uint64_t *state = lines_state(p, addr, tracer.lines.shift, words);
+
+	return store ? lines_store(state, v->slot, words) : lines_load(state, v->slot, words);
+}
+
+static inline unsigned op_flag(bool store)
+{
+	return store ? MT_access_flag_store : MT_access_flag_load;
+}
+
+/*
+ * QEMU has to be asked for the width.  Where an instruction has but one, the
+ * answer is kept: it also tells up to which place in a line it cannot cross.
+ */
+static NOINLINE unsigned width_of(qemu_plugin_meminfo_t info, struct desc *d)
+{
+	unsigned width = 1u << qemu_plugin_mem_size_shift(info);
+
+	if (d->one_width) {
+		d->width = (uint8_t)width;
+		d->limit = (uint16_t)(tracer.opt.line - width);
+	}
+	return width;
+}
+
+/* Each piece of an access is an access of its own to its line. */
+static NOINLINE void
+slowly(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, struct desc *d, bool store)
+{
+	struct vcpu *v = vcpu_started(index);
+	unsigned width = width_of(info, d), piece = lines_piece(addr, width, tracer.lines.shift);
+	unsigned split = piece < width ? MT_access_flag_split : 0, flags;
+	bool all = tracer.judge_late || (tracer.opt.locked && d->flags & MT_access_flag_atomic);
+	struct page *p;
+
+	for (; width; addr += piece, width -= piece, piece = width) {
+		p = page_at(v, info, addr);
+		if (!p)
+			continue;
+		flags = op_flag(store) | split;
+		if (!tracer.judge_late && moves(p, v, addr, store, tracer.lines.words))
+			flags |= MT_access_flag_moved;
+		if (all || flags & MT_access_flag_moved)
+			append(v, d, addr, paddr_in(p, addr), piece, flags, !tracer.judge_late);
+	}
+}
+
+static inline bool in_one_line(uint64_t addr, const struct desc *d)
+{
+	return (addr & (tracer.opt.line - 1)) <= d->limit;
+}
+
+static NOINLINE void moved(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr,
+			   struct desc *d, bool store)
+{
+	struct vcpu *v = vcpus[index];
+
+	append(v, d, addr, paddr_in(page_ref(v, addr)->page, addr), width_of(info, d),
+	       op_flag(store) | MT_access_flag_moved, true);
+}
+
+/* The movement filter; where the index can be wrong, all goes slowly instead. */
+static ALWAYS_INLINE void filter(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr,
+				 struct desc *d, bool store, unsigned words)
+{
+	struct vcpu *v = vcpus[index];
+	struct page_ref *ref = page_ref(v, addr);
+
+	v->accesses++;
+	if (UNLIKELY(ref->tag != page_tag(v, addr) || !in_one_line(addr, d)))
+		slowly(index, info, addr, d, store);
+	else if (UNLIKELY(moves(ref->page, v, addr, store, words)))
+		moved(index, info, addr, d, store);
+}
+
+static void filter_load(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	filter(index, info, addr, desc, false, 1);
+}
+
+static void filter_store(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	filter(index, info, addr, desc, true, 1);
+}
+
+static void filter_load_wide(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	filter(index, info, addr, desc, false, tracer.lines.words);
+}
+
+static void filter_store_wide(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	filter(index, info, addr, desc, true, tracer.lines.words);
+}
+
+static void slow_load(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	vcpu_running(index)->accesses++;
+	slowly(index, info, addr, desc, false);
+}
+
+static void slow_store(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	vcpu_running(index)->accesses++;
+	slowly(index, info, addr, desc, true);
+}
+
+/* ---- every access --------------------------------------------------------- */
+
+static ALWAYS_INLINE void everything(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr,
+				     struct desc *d, bool store)
+{
+	struct vcpu *v = vcpus[index];
+	const struct page_ref *ref = page_ref(v, addr);
+
+	v->accesses++;
+	if (LIKELY(ref->tag == page_tag(v, addr) && in_one_line(addr, d) && d->width))
+		append(v, d, addr, paddr_in(ref->page, addr), d->width, op_flag(store), false);
+	else
+		slowly(index, info, addr, d, store);
+}
+
+static void all_load(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	everything(index, info, addr, desc, false);
+}
+
+static void all_store(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	everything(index, info, addr, desc, true);
+}
+
+/* In user mode the page need not be found: its number is in the address. */
+static ALWAYS_INLINE void everything_user(unsigned index, qemu_plugin_meminfo_t info,
+					  uint64_t addr, struct desc *d, bool store)
+{
+	struct vcpu *v = vcpus[index];
+
+	v->accesses++;
+	if (LIKELY(in_one_line(addr, d) && d->width && v->lane))
+		append(v, d, addr, user_paddr(addr), d->width, op_flag(store), false);
+	else
+		slowly(index, info, addr, d, store);
+}
+
+static void all_load_user(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	everything_user(index, info, addr, desc, false);
+}
+
+static void all_store_user(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	everything_user(index, info, addr, desc, true);
+}
+
+/* ---- choosing ------------------------------------------------------------- */
+
+static struct {
+	qemu_plugin_vcpu_mem_cb_t load, store;		/* plain instructions */
+	qemu_plugin_vcpu_mem_cb_t atomic_load, atomic_store;
+} on;
+
+void access_select(void)
+{
+	bool wide = tracer.lines.words > 1;
+
+	if (tracer.by_current) {
+		on.load = slow_load;
+		on.store = slow_store;
+	} else if (tracer.judge_late) {
+		on.load = tracer.system ? all_load : all_load_user;
+		on.store = tracer.system ? all_store : all_store_user;
+	} else {
+		on.load = wide ? filter_load_wide : filter_load;
+		on.store = wide ? filter_store_wide : filter_store;
+	}
+	/* With the option locked they are logged though they hit. */
+	on.atomic_load = tracer.opt.locked ? slow_load : on.load;
+	on.atomic_store = tracer.opt.locked ? slow_store : on.store;
+}
+
+/*
+ * The option check: QEMU's own lookup beside the cached page, at each access.
+ * A difference means that a log could name a wrong line; it ends the run.
+ */
+static void check(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, const struct desc *d)
+{
+	struct vcpu *v = vcpu_running(index);
+	const struct page_ref *ref = page_ref(v, addr);
+	uint64_t number = 0;
+
+	if (d->width && d->width != 1u << qemu_plugin_mem_size_shift(info)) {
+		tracer_warn("check: the instruction at %#llx has not one width only",
+			    (unsigned long long)d->pc);
+		_Exit(1);
+	}
+	if (ref->tag != page_tag(v, addr))
+		return;
+	if (page_number(info, addr, &number) && ref->page->number == number &&
+	    lines_page(&tracer.lines, number) == ref->page)
+		return;
+	tracer_warn("check: cpu %u sees page %#llx at %#llx, not %#llx", v->cpu,
+		    (unsigned long long)number, (unsigned long long)addr,
+		    (unsigned long long)ref->page->number);
+	_Exit(1);
+}
+
+static void check_any(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	check(index, info, addr, desc);
+}
+
+/* ---- calls and returns ---------------------------------------------------- */
+
+static void put_call(struct vcpu *v, const struct desc *d, uint64_t sp, uint64_t target,
+		     uint64_t return_pc, unsigned op)
+{
+	struct mt_call call = {
+		.hdr = { .kind = MT_KIND_call, .size = sizeof(call) },
+		.pc = d->pc, .target = target, .return_pc = return_pc, .sp = sp, .op = op
+	};
+
+	v->now = time_of(v, d);
+	out_put(v, &call.hdr);
+}
+
+/* The push of a call.  An indirect one has left its target in the vCPU. */
+static void on_call(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *branch)
+{
+	struct vcpu *v = vcpu_running(index);
+	const struct branch *b = branch;
+
+	(void)info;
+	put_call(v, &b->desc, addr, b->target ? b->target : v->target, b->next, MT_call_op_call);
+}
+
+/* The pop of a return. */
+static void on_ret(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *branch)
+{
+	struct vcpu *v = vcpu_running(index);
+	const struct branch *b = branch;
+	uint64_t target = qemu_plugin_mem_get_value(info).data.u64;
+
+	put_call(v, &b->desc, addr, target, target, MT_call_op_ret);
+}
+
+/* The load of an indirect call's target. */
+static void on_target(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *branch)
+{
+	(void)addr, (void)branch;
+	vcpu_running(index)->target = qemu_plugin_mem_get_value(info).data.u64;
+}
+
+/* The same, from a register, before the call. */
+static void on_target_register(unsigned index, void *branch)
+{
+	struct vcpu *v = vcpu_running(index);
+	const struct branch *b = branch;
+
+	v->target = guest_register(v, b->reg);
+}
+
+static void instrument_branch(struct qemu_plugin_insn *insn, const struct x86 *x, const struct desc *d)
+{
+	struct branch *b = malloc(sizeof(*b));
+
+	if (!b)
+		return;
+	*b = (struct branch){ .desc = *d, .reg = x->reg };
+	pthread_mutex_lock(&chunk_lock);
+	b->older = branches;
+	branches = b;
+	pthread_mutex_unlock(&chunk_lock);
+	b->next = d->pc + qemu_plugin_insn_size(insn);
+	if (x->branch == X86_CALL)
+		b->target = b->next + (uint64_t)x->target;
+	if (x->branch == X86_CALL_MEM)
+		qemu_plugin_register_vcpu_mem_cb(insn, on_target, QEMU_PLUGIN_CB_NO_REGS,
+						 QEMU_PLUGIN_MEM_R, b);
+	if (x->branch == X86_CALL_REG)
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_target_register,
+						       QEMU_PLUGIN_CB_R_REGS, b);
+	if (x->branch == X86_RET)
+		qemu_plugin_register_vcpu_mem_cb(insn, on_ret, QEMU_PLUGIN_CB_NO_REGS,
+						 QEMU_PLUGIN_MEM_R, b);
+	else
+		qemu_plugin_register_vcpu_mem_cb(insn, on_call, QEMU_PLUGIN_CB_NO_REGS,
+						 QEMU_PLUGIN_MEM_W, b);
+}
+
+/* ---- at translation -------------------------------------------------------- */
+
+static void on_forget(unsigned index, void *unused)
+{
+	(void)unused;
+	vcpu_forget_pages(vcpu_running(index));
+}
+
+/* The time at which a system call's records happen. */
+static void on_syscall(unsigned index, void *desc)
+{
+	struct vcpu *v = vcpu_running(index);
+
+	v->now = time_of(v, desc);
+}
+
+static struct desc *describe(struct qemu_plugin_insn *insn, const struct x86 *x, unsigned back)
+{
+	struct desc *d = desc_new();
+	uint64_t pc = qemu_plugin_insn_vaddr(insn);
+
+	if (!d)
+		return NULL;
+	*d = (struct desc){
+		.pc = pc,
+		.back = (uint16_t)back,
+		.limit = (uint16_t)(tracer.opt.line - WIDTH_MAX),
+		.one_width = x->one_width,
+		.flags = (uint8_t)((x->atomic ? MT_access_flag_atomic : 0) |
+				   (x->rmw ? MT_access_flag_load : 0) |
+				   (tracer.system && pc >> 63 ? MT_access_flag_kernel : 0)),
+	};
+	return d;
+}
+
+void access_instrument(struct qemu_plugin_insn *insn, const struct x86 *x, unsigned back)
+{
+	struct desc *d = describe(insn, x, back);
+
+	if (!d) {
+		tracer_warn("no memory: accesses of a block are not seen");
+		return;
+	}
+	if (tracer.opt.check)
+		qemu_plugin_register_vcpu_mem_cb(insn, check_any, QEMU_PLUGIN_CB_NO_REGS,
+						 QEMU_PLUGIN_MEM_RW, d);
+	if (!x->rmw)
+		qemu_plugin_register_vcpu_mem_cb(insn, x->atomic ? on.atomic_load : on.load,
+						 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_R, d);
+	qemu_plugin_register_vcpu_mem_cb(insn, x->atomic ? on.atomic_store : on.store,
+					 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_W, d);
+	if (tracer.system && x->forgets_pages)
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_forget, QEMU_PLUGIN_CB_NO_REGS, d);
+	if (!tracer.system && x->syscall)
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_syscall, QEMU_PLUGIN_CB_NO_REGS, d);
+	if (tracer.opt.calls && x->branch)
+		instrument_branch(insn, x, d);
+}

@@ -1,0 +1,723 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From the lanes to the log.
+ *
+ * A lane is filled by one thread of the guest.  The writer, a thread of the
+ * tracer, takes what is there from all lanes, merged by the host clock, turns
+ * entries into records, collects a block of them, encodes it and writes it.
+ * Nothing is lost on the way: who finds its lane full waits for the writer.
+ *
+ * When the output breaks (disk full, reader gone) the writer goes on emptying
+ * lanes, so that nobody waits for ever, and counts what it throws away.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../filters/libmt/mt_log.h"
+#include "tracer.h"
+
+#define LANE_ALONE (1u << 17)		/* entries of the only lane: 6 MiB */
+#define LANE_SHARED (1u << 14)		/* of one among many */
+#define BLOCK_AGE_NS 200000000		/* an unfinished block is written after this */
+#define IDLE_MIN_NS 200000		/* the writer's naps */
+#define IDLE_MAX_NS 10000000
+
+static struct {
+	pthread_mutex_t lock;		/* of all that follows but the atomics */
+	struct lane *lanes;
+	struct session_log log;
+	struct mt_log_encoder *encoder;
+	unsigned char *block;		/* records for the next block */
+	size_t used;
+	uint64_t records;		/* in it */
+	uint64_t since;			/* when its first one came, ns */
+	uint64_t sampled;		/* accesses that passed the filter */
+	bool own_session, said;
+	dev_t dev;			/* of the log: is the descriptor still ours? */
+	ino_t ino;
+	bool running;			/* there is a writer thread */
+	pthread_t thread;
+	_Atomic bool stop;		/* the writer is to end */
+	_Atomic bool left;		/* nothing is taken from lanes any more */
+	_Atomic uint32_t bell;		/* futex: wakes the writer */
+	_Atomic uint64_t malformed;	/* hypercalls not yet in a drop record */
+	uint64_t told_accesses, told_instructions;	/* what the session knows of */
+} out = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static __thread struct lane *own_lane;
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* ---- blocks ------------------------------------------------------------- */
+
+static const char *output_name(void)
+{
+	static char name[32];
+
+	/* With fd, out is no more than its name. */
+	if (!tracer.opt.out) {
+		snprintf(name, sizeof(name), "fd=%d", tracer.opt.fd);
+		return name;
+	}
+	return strcmp(tracer.opt.out, "-") ? tracer.opt.out : "standard output";
+}
+
+/* Once in a session, by the process that saw it happen. */
+static void say_broken(int error)
+{
+	if (!out.said && error != SESSION_ENDED)
+		tracer_warn("%s: %s: tracing stops", output_name(), strerror(error));
+	out.said = true;
+}
+
+/* The begin record, before everything else in the log; under the session's lock. */
+static int write_begin(struct session *s)
+{
+	_Alignas(8) static unsigned char buf[MT_RECORD_MAX];
+	const struct mt_hdr *begin = tracer_begin(buf, out.lanes && out.lanes->next);
+
+	if (session_write_records(s, &out.log, out.encoder, begin, begin->size) < 0)
+		return -1;
+	s->begun = true;
+	s->records = 1;
+	return 0;
+}
+
+static void count_malformed(struct session *s)
+{
+	struct mt_drop drop = {
+		.hdr = { .kind = MT_KIND_drop, .size = sizeof(drop) },
+		.reason = MT_drop_reason_guest,
+		.count = atomic_exchange(&out.malformed, 0)
+	};
+
+	if (!drop.count)
+		return;
+	memcpy(out.block + out.used, &drop, sizeof(drop));
+	out.used += sizeof(drop);
+	out.records++;
+	s->dropped += drop.count;
+}
+
+/*
+ * A guest that closes all descriptors closes the log too, and what it opens
+ * next gets that number: never write there.
+ */
+static bool is_log(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_dev == out.dev && st.st_ino == out.ino;
+}
+
+static void check_descriptor(struct session *s)
+{
+	if (is_log(out.log.fd))
+		return;
+	if (tracer.opt.fd >= 0 && !tracer.system)
+		user_restore_descriptors();
+	else if (out.log.regular)
+		out.log.fd = open(tracer.opt.out, O_RDWR | O_CLOEXEC);
+	if (!is_log(out.log.fd))
+		s->broken = EBADF;
+}
+
+static void flush_block(void)
+{
+	struct session *s = tracer.session;
+	const void *bytes;
+	long len;
+	int was;
+
+	count_malformed(s);
+	if (!out.used)
+		return;
+	/* Encode without the lock; a broken log only counts. */
+	bytes = out.block;
+	len = (long)out.used;
+	if (!s->broken && !out.log.stream)
+		len = mt_log_encode(out.encoder, out.block, out.used, &bytes);
+	session_lock(s);
+	was = s->broken;
+	if (!was)
+		check_descriptor(s);
+	if (len >= 0 && !s->broken && !s->begun) {
+		if (write_begin(s) == 0 && !out.log.stream)
+			len = mt_log_encode(out.encoder, out.block, out.used, &bytes);
+	}
+	if (len < 0 && !was)
+		s->broken = ENOMEM;
+	if (!s->broken && session_write(s, &out.log, bytes, (size_t)len) == 0)
+		s->records += out.records;
+	else
+		s->lost += out.records;
+	if (s->broken && !was)
+		say_broken(s->broken);
+	session_unlock(s);
+	out.used = out.records = 0;
+}
+
+static void *block_room(size_t bytes)
+{
+	void *at;
+
+	if (out.used + bytes + sizeof(struct mt_drop) > MT_LOG_BLOCK)
+		flush_block();
+	if (!out.used)
+		out.since = now_ns();
+	at = out.block + out.used;
+	out.used += bytes;
+	out.records++;
+	return at;
+}
+
+/* ---- from entries to records --------------------------------------------- */
+
+#define SEEN 4096			/* pages that the writer finds at once */
+static struct page *seen[SEEN];
+
+/* The movement rule, in the order of the log. */
+static bool judge(uint64_t paddr, unsigned slot, bool store)
+{
+	struct lines *lines = &tracer.lines;
+	uint64_t number = paddr >> LINES_PAGE_SHIFT;
+	struct page **at = &seen[number % SEEN];
+	_Atomic uint64_t *state;
+
+	if (!*at || (*at)->number != number)
+		*at = lines_page(lines, number);
+	if (!*at)
+		return true;
+	state = lines_state(*at, paddr, lines->shift, lines->words);
+	return store ? lines_store(state, slot, lines->words)
+		     : lines_load(state, slot, lines->words);
+}
+
+static void take_access(const struct lane *l, const struct entry *e)
+{
+	unsigned flags = e->flags;
+	struct mt_access *a;
+
+	if (tracer.judge_late && judge(e->paddr, tracer.system ? e->vcpu : l->slot,
+				       flags & MT_access_flag_store))
+		flags |= MT_access_flag_moved;
+	if (tracer.opt.sample > 1 && out.sampled++ % tracer.opt.sample)
+		return;
+	a = block_room(sizeof(*a));
+	a->hdr.kind = MT_KIND_access;
+	a->hdr.size = sizeof(*a);
+	a->hdr.cpu = tracer.system ? e->vcpu : l->cpu;
+	a->hdr.time = e->time;
+	a->pc = e->pc;
+	a->addr = e->addr;
+	a->paddr = e->paddr;
+	a->width = e->width;
+	a->flags = (uint16_t)flags;
+	a->object = a->field = a->stack = 0;
+}
+
+static uint64_t entries_for(uint64_t bytes)
+{
+	return (bytes + sizeof(struct entry) - 1) / sizeof(struct entry);
+}
+
+/* A record that stands in the entries after tail; returns how many. */
+static uint64_t take_record(const struct lane *l, uint64_t tail, uint64_t bytes)
+{
+	unsigned char *to = block_room(bytes);
+	uint64_t left = bytes, n = 0;
+
+	for (; left; n++) {
+		size_t part = left < sizeof(struct entry) ? left : sizeof(struct entry);
+
+		memcpy(to, &l->ring[(tail + n) & l->mask], part);
+		to += part;
+		left -= part;
+	}
+	return n;
+}
+
+/* Takes entries from l while their stamp is at most `until`. */
+static void take_run(struct lane *l, uint64_t head, uint64_t until)
+{
+	uint64_t tail = atomic_load_explicit(&l->tail, memory_order_relaxed), start = tail;
+
+	while (tail != head) {
+		const struct entry *e = &l->ring[tail & l->mask];
+
+		if (e->stamp > until)
+			break;
+		tail++;
+		if (e->width)
+			take_access(l, e);
+		else
+			tail += take_record(l, tail, e->addr);
+		/* Room for a waiting producer, without touching its line too often. */
+		if (tail - start >= 1024) {
+			atomic_store_explicit(&l->tail, tail, memory_order_release);
+			start = tail;
+		}
+	}
+	atomic_store_explicit(&l->tail, tail, memory_order_release);
+}
+
+/*
+ * The lane whose first entry is the oldest, of those with one at most `limit`
+ * old; *until gets how far it may run before another one comes first.
+ */
+static struct lane *oldest_lane(uint64_t limit, uint64_t *until)
+{
+	struct lane *l, *best = NULL;
+	uint64_t first = limit, second = limit;
+
+	for (l = out.lanes; l; l = l->next) {
+		uint64_t tail = atomic_load_explicit(&l->tail, memory_order_relaxed), stamp;
+
+		if (tail == l->snapshot)
+			continue;
+		stamp = l->ring[tail & l->mask].stamp;
+		if (stamp <= first) {
+			second = best ? first : second;
+			first = stamp;
+			best = l;
+		} else if (stamp < second) {
+			second = stamp;
+		}
+	}
+	*until = second;
+	return best;
+}
+
+static void free_lane(struct lane *l)
+{
+	munmap(l->ring, (l->mask + 1) * sizeof(struct entry));
+	free(l);
+}
+
+/* Lanes that are closed and empty go; their slots may be used again. */
+static void reap_lanes(void)
+{
+	struct lane **at = &out.lanes, *l;
+
+	while ((l = *at)) {
+		if (!l->closed || l->head != l->tail) {
+			at = &l->next;
+			continue;
+		}
+		*at = l->next;
+		tracer_slot_drop(l->slot);
+		free_lane(l);
+	}
+}
+
+/*
+ * Everything that is in the lanes now, in order.  An entry with a stamp before
+ * `limit` that is not visible yet is one that its thread is about to push; it
+ * comes a moment late, which the order of parallel threads allows.
+ */
+static bool drain(void)
+{
+	uint64_t limit = lane_clock(), until;
+	struct lane *l;
+	bool any = false;
+
+	for (l = out.lanes; l; l = l->next)
+		l->snapshot = atomic_load_explicit(&l->head, memory_order_acquire);
+	while ((l = oldest_lane(limit, &until))) {
+		take_run(l, l->snapshot, until);
+		any = true;
+	}
+	reap_lanes();
+	return any;
+}
+
+/* ---- the writer thread --------------------------------------------------- */
+
+static void nap(uint64_t ns)
+{
+	struct timespec t = { .tv_nsec = (long)ns };
+	uint32_t bell = atomic_load(&out.bell);
+
+	if (!out.stop)
+		syscall(SYS_futex, &out.bell, FUTEX_WAIT_PRIVATE, bell, &t, NULL, 0);
+}
+
+static void ring_bell(void)
+{
+	atomic_fetch_add(&out.bell, 1);
+	syscall(SYS_futex, &out.bell, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void *writer(void *unused)
+{
+	uint64_t idle = IDLE_MIN_NS;
+	bool any;
+
+	(void)unused;
+	while (!out.stop) {
+		any = false;
+		/* What `begin` says of the vCPUs must be known before it is written. */
+		if (tracer_vcpus_known()) {
+			pthread_mutex_lock(&out.lock);
+			any = drain();
+			if (out.used && now_ns() - out.since > BLOCK_AGE_NS)
+				flush_block();
+			pthread_mutex_unlock(&out.lock);
+		}
+		idle = any ? IDLE_MIN_NS : idle < IDLE_MAX_NS ? idle * 2 : IDLE_MAX_NS;
+		nap(idle);
+	}
+	return NULL;
+}
+
+/* Signals are the guest's; SIGPIPE, blocked here, is no more than an error. */
+static void start_writer(void)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	out.stop = false;
+	out.running = pthread_create(&out.thread, NULL, writer, NULL) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!out.running)
+		tracer_warn("no thread to write the log: %s", strerror(errno));
+}
+
+static void stop_writer(void)
+{
+	atomic_store(&out.stop, true);
+	ring_bell();
+	if (out.running)
+		pthread_join(out.thread, NULL);
+	out.running = false;
+}
+
+/* ---- lanes ---------------------------------------------------------------- */
+
+struct lane *lane_open(uint32_t cpu, uint32_t slot)
+{
+	struct lane *l = own_lane;
+	uint64_t n = tracer.system ? LANE_ALONE : LANE_SHARED;
+	void *ring;
+
+	if (l && tracer.system)
+		return l;
+	l = aligned_alloc(64, sizeof(*l));
+	ring = mmap(NULL, n * sizeof(struct entry), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (!l || ring == MAP_FAILED) {
+		free(l);
+		return NULL;
+	}
+	*l = (struct lane){ .ring = ring, .mask = n - 1, .cpu = cpu, .slot = slot };
+	own_lane = l;
+	pthread_mutex_lock(&out.lock);
+	l->next = out.lanes;
+	out.lanes = l;
+	if (!out.running && !out.left)
+		start_writer();
+	pthread_mutex_unlock(&out.lock);
+	return l;
+}
+
+void lane_close(struct lane *l)
+{
+	own_lane = NULL;
+	atomic_store(&l->closed, true);
+}
+
+/*
+ * Waits until half of the lane is free: to wake up for every entry costs more
+ * than all the rest, and the writer has the other half to go on with.
+ */
+void lane_wait(struct lane *l, uint64_t n)
+{
+	static const struct timespec moment = { .tv_nsec = 500000 };
+	uint64_t enough = n;
+
+	for (;; enough = l->mask / 2 + n) {
+		l->tail_seen = atomic_load_explicit(&l->tail, memory_order_acquire);
+		if (l->head + enough - l->tail_seen <= l->mask + 1)
+			return;
+		if (out.left) {
+			/* What comes after the end is thrown away. */
+			atomic_store(&l->tail, l->head);
+			continue;
+		}
+		ring_bell();
+		nanosleep(&moment, NULL);
+	}
+}
+
+void out_put(struct vcpu *v, struct mt_hdr *rec)
+{
+	struct lane *l = v->lane;
+	uint64_t n = entries_for(rec->size), i, head;
+	struct entry *first;
+
+	if (!l)
+		return;
+	rec->cpu = v->cpu;
+	rec->time = v->now;
+	head = atomic_load_explicit(&l->head, memory_order_relaxed);
+	if (head + n + 1 - l->tail_seen > l->mask + 1)
+		lane_wait(l, n + 1);
+	l->until_stamp = 0;
+	first = &l->ring[head & l->mask];
+	*first = (struct entry){ .addr = rec->size, .stamp = l->stamp = lane_clock() };
+	for (i = 0; i < n; i++) {
+		size_t done = i * sizeof(*first), part = rec->size - done;
+
+		memcpy(&l->ring[(head + 1 + i) & l->mask], (const char *)rec + done,
+		       part < sizeof(*first) ? part : sizeof(*first));
+	}
+	atomic_store_explicit(&l->head, head + 1 + n, memory_order_release);
+}
+
+void out_malformed(struct vcpu *v, const char *what)
+{
+	static _Atomic bool said;
+
+	atomic_fetch_add(&out.malformed, 1);
+	if (!atomic_exchange(&said, true))
+		tracer_warn("cpu %u: hypercall ignored: %s (further ones are only counted)",
+			    v->cpu, what);
+}
+
+bool out_broken(void)
+{
+	return tracer.session->broken != 0;
+}
+
+/* ---- start and end -------------------------------------------------------- */
+
+static int open_output(void)
+{
+	const struct options *o = &tracer.opt;
+	struct stat st;
+	int fd, high;
+
+	if (o->fd >= 0)
+		return o->fd;
+	if (!strcmp(o->out, "-"))
+		return STDOUT_FILENO;
+	/* A FIFO opened for reading too would never see its reader leave. */
+	if (stat(o->out, &st) == 0 && !S_ISREG(st.st_mode))
+		fd = open(o->out, O_WRONLY | O_CLOEXEC);
+	else
+		fd = open(o->out, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	/* In user mode the guest has the same descriptors: stay out of its way. */
+	high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 900);
+	if (high >= 0)
+		close(fd);
+	return high >= 0 ? high : fd;
+}
+
+static struct session *open_session(void)
+{
+	struct session *s;
+
+	if (tracer.opt.session >= 0) {
+		s = session_map(tracer.opt.session);
+		if (s && s->magic != SESSION_MAGIC) {
+			errno = EPROTO;
+			s = NULL;
+		}
+		return s;
+	}
+	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s == MAP_FAILED)
+		return NULL;
+	session_init(s);
+	out.own_session = true;
+	return s;
+}
+
+int out_open(void)
+{
+	struct stat st;
+	int fd = open_output();
+
+	if (fd < 0 || fcntl(fd, F_GETFD) < 0) {
+		tracer_warn("%s: %s", output_name(), strerror(errno));
+		return -1;
+	}
+	tracer.session = open_session();
+	if (!tracer.session) {
+		tracer_warn("session: %s", strerror(errno));
+		return -1;
+	}
+	session_log_init(&out.log, fd, tracer.opt.stream);
+	fstat(fd, &st);
+	out.dev = st.st_dev;
+	out.ino = st.st_ino;
+	out.encoder = mt_log_encoder_new();
+	out.block = malloc(MT_LOG_BLOCK + MT_RECORD_MAX);
+	if (!out.encoder || !out.block) {
+		tracer_warn("no memory");
+		return -1;
+	}
+	atomic_fetch_add(&tracer.session->entered, 1);
+	return 0;
+}
+
+/* The session learns what was counted since the last time; under out.lock. */
+static void tell_totals(void)
+{
+	struct session *s = tracer.session;
+	uint64_t accesses, instructions;
+
+	tracer_totals(&accesses, &instructions);
+	session_lock(s);
+	s->accesses += accesses - out.told_accesses;
+	s->instructions += instructions - out.told_instructions;
+	session_unlock(s);
+	out.told_accesses = accesses;
+	out.told_instructions = instructions;
+}
+
+void out_drain(void)
+{
+	pthread_mutex_lock(&out.lock);
+	drain();
+	flush_block();
+	tell_totals();
+	pthread_mutex_unlock(&out.lock);
+}
+
+void out_leave(void)
+{
+	struct session *s = tracer.session;
+	int was;
+
+	if (out.left)
+		return;
+	stop_writer();
+	out_drain();
+	/* A log of which nothing is to be said still begins and ends. */
+	session_lock(s);
+	was = s->broken;
+	if (!s->begun && !was && write_begin(s) < 0)
+		say_broken(s->broken);
+	session_unlock(s);
+	out.left = true;
+	atomic_fetch_add(&s->left, 1);
+}
+
+/*
+ * Signals come at any moment: in this very thread the lock may be held, and
+ * then nothing can be saved.  Elsewhere it is free within a block's writing.
+ */
+static bool lock_within(unsigned tries)
+{
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+
+	while (pthread_mutex_trylock(&out.lock) != 0) {
+		if (!tries--)
+			return false;
+		nanosleep(&moment, NULL);
+	}
+	pthread_mutex_unlock(&out.lock);
+	return true;
+}
+
+void out_die(int sig)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t set;
+
+	if (lock_within(2000))
+		out_leave();
+	sigaction(sig, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	raise(sig);
+}
+
+void out_return(void)
+{
+	out.left = false;
+	atomic_fetch_sub(&tracer.session->left, 1);
+	pthread_mutex_lock(&out.lock);
+	start_writer();
+	pthread_mutex_unlock(&out.lock);
+}
+
+void out_close(void)
+{
+	if (out.left)
+		return;
+	out_leave();
+	if (out.own_session && session_finish(tracer.session, &out.log) < 0 && !out.said)
+		say_broken(errno);
+}
+
+void out_lock(void)
+{
+	pthread_mutex_lock(&out.lock);
+	/* What is in the lanes was done before what the caller is about to do. */
+	drain();
+}
+
+void out_unlock(void)
+{
+	memset(seen, 0, sizeof(seen));
+	pthread_mutex_unlock(&out.lock);
+}
+
+/* ---- fork ------------------------------------------------------------------ */
+
+/*
+ * The child shares nothing but the session: what its parent's threads have in
+ * their lanes is theirs.  Draining first puts what the child inherits (labels,
+ * mappings) before the child's first record.
+ */
+void out_fork_prepare(void)
+{
+	pthread_mutex_lock(&out.lock);
+	drain();
+	flush_block();
+	tell_totals();
+	/* Nobody else holds the session when we are copied. */
+}
+
+void out_fork_parent(void)
+{
+	pthread_mutex_unlock(&out.lock);
+}
+
+void out_fork_child(void)
+{
+	struct lane *l;
+
+	while ((l = out.lanes)) {
+		out.lanes = l->next;
+		free_lane(l);
+	}
+	own_lane = NULL;
+	out.running = false;
+	out.used = out.records = 0;
+	out.told_accesses = out.told_instructions = 0;
+	out.left = out.own_session = false;
+	memset(seen, 0, sizeof(seen));
+	pthread_mutex_init(&out.lock, NULL);
+	atomic_fetch_add(&tracer.session->entered, 1);
+}

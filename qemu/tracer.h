@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the parts of the plugin know of each other.
+ *
+ *   mtrace.c   options, vCPUs, switching recording on and off
+ *   access.c   what runs at each load, store, call and return
+ *   guest.c    hypercalls
+ *   lines.h    which accesses make a cache line move
+ *   x86.c      the little that must be known about instructions
+ *   out.c      lanes, the writer thread, the log
+ *   session.h  what the processes of one log share
+ *   user.c     user mode: tasks, mappings, fork, exec
+ *
+ * Threads: a lane belongs to one host thread (thread=single: all vCPUs share
+ * the thread and so the lane).  A vCPU's struct is touched by its own thread,
+ * or in QEMU's exclusive context, where no vCPU runs.  The writer thread reads
+ * lanes only.
+ */
+#ifndef TRACER_H
+#define TRACER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <qemu-plugin.h>
+
+#include "../filters/libmt/mt.h"
+#include "lines.h"
+#include "session.h"
+
+/* ---- options and state ------------------------------------------------- */
+
+struct options {
+	const char *out;		/* path, or "-"; NULL: see fd */
+	int fd;				/* of the log, -1: none given */
+	int session;			/* descriptor of a shared session; -1 */
+	unsigned mode;			/* MT_mode_movement or MT_mode_all once recording */
+	bool start;			/* record from the start */
+	bool calls, locked, cold, check, stream;
+	uint32_t sample, quantum, line;
+	const char *command;
+};
+
+struct tracer {
+	struct options opt;
+	qemu_plugin_id_t id;
+	bool system;			/* a whole guest, not one program */
+	bool by_current;		/* the index in callbacks may be wrong: ask QEMU's current_cpu */
+	unsigned smp, max_vcpus;	/* system mode */
+	_Atomic unsigned mode;		/* what is recorded now: MT_mode_... */
+	bool inline_count;		/* QEMU adds up instructions: the scoreboard is good */
+	bool judge_late;		/* the writer finds out which accesses moved their line */
+	struct lines lines;
+	uint32_t process;		/* user mode: number of this address space, from 1 */
+	struct session *session;	/* never NULL after installation */
+};
+extern struct tracer tracer;
+
+/* User mode: what stands for the physical address. */
+static inline uint64_t user_paddr(uint64_t addr)
+{
+	return (uint64_t)tracer.process << 48 | (addr & ((UINT64_C(1) << 48) - 1));
+}
+
+/* "mtrace: message" on stderr, in one write. */
+void tracer_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Another mode from here on, for all cpus: MT_mode_off, _movement or _all.  In
+ * a vCPU's thread.
+ */
+void tracer_switch(unsigned mode);
+
+/* The begin record, made in buf; parallel: several host threads run cpus. */
+const struct mt_hdr *tracer_begin(void *buf, bool parallel);
+
+/* False while QEMU has not yet started all cpus. */
+bool tracer_vcpus_known(void);
+
+/* The slot's thread has ended, and all that it did is judged. */
+void tracer_slot_drop(uint32_t slot);
+
+/* Totals over all vCPUs that are or were. */
+void tracer_totals(uint64_t *accesses, uint64_t *instructions);
+
+/* ---- descriptors: what is known about an instruction at translation ----- */
+
+struct desc {
+	uint64_t pc;
+	uint16_t back;			/* instructions from this one to the end of its block */
+	uint16_t limit;			/* at a greater offset in a line the access may cross it */
+	uint8_t flags;			/* MT_access_flag_: atomic, kernel; load: its stores are rmw */
+	uint8_t width;			/* of all its accesses; 0: not known, or different ones */
+	bool one_width;			/* width may be kept once it is known */
+};
+
+/* ---- vCPUs -------------------------------------------------------------- */
+
+/* Which page a vCPU sees at a virtual address. */
+struct page_ref {
+	uint64_t tag;			/* virtual page number | generation */
+	struct page *page;
+};
+
+#define PAGE_REFS 1024
+#define GENERATION (UINT64_C(1) << 52)	/* above every virtual page number */
+
+struct lane;
+
+struct vcpu {
+	uint64_t generation;		/* multiples of GENERATION; a new one forgets all refs */
+	uint64_t accesses;		/* judged */
+	const uint64_t *count;		/* instructions, this block to its end among them */
+	uint64_t own_count;		/* what count points to, unless QEMU adds up inline */
+	uint64_t now;			/* time of the last thing that was logged beside accesses */
+	uint64_t target;		/* of the indirect call that it executes */
+	struct lane *lane;		/* NULL: before its start, after its end */
+	unsigned index;			/* QEMU's */
+	uint32_t cpu;			/* in the log; user mode: never used again */
+	uint32_t slot;			/* its bit in the state of lines */
+	bool no_slot;			/* it has none of its own */
+	uint32_t slice;			/* instructions since it was last made to yield */
+	GByteArray *bytes;		/* for registers and guest memory */
+	struct page_ref refs[PAGE_REFS];
+};
+
+#define VCPUS_MAX 65536
+extern struct vcpu *vcpus[VCPUS_MAX];	/* by QEMU's index; never NULL, see nobody */
+
+/*
+ * The vCPU of an index that has none: it has no lane, and sees no page.  While
+ * callbacks are registered anew QEMU may start a thread without telling; whoever
+ * finds no lane calls vcpu_started.
+ */
+extern struct vcpu nobody;
+
+/* The running vCPU by QEMU's own account, where the index may be wrong. */
+struct vcpu *vcpu_current(void);
+
+/* The vCPU that runs a callback which was told that index. */
+static inline struct vcpu *vcpu_running(unsigned index)
+{
+	if (__builtin_expect(tracer.by_current, 0))
+		return vcpu_current();
+	return vcpus[index];
+}
+
+/* The same, in its own thread, and with a lane. */
+struct vcpu *vcpu_started(unsigned index);
+
+/* User mode: the vCPU that the calling host thread runs. */
+struct vcpu *vcpu_self(void);
+
+/* Forgets which pages the vCPU sees. */
+void vcpu_forget_pages(struct vcpu *v);
+
+/* ---- lanes -------------------------------------------------------------- */
+
+/*
+ * An access on its way to the writer.  width 0: a record follows in the next
+ * entries, addr is its size.
+ */
+struct entry {
+	uint64_t pc, addr, paddr, time;
+	uint64_t stamp;			/* host clock, by which lanes are merged */
+	uint8_t width, flags;
+	uint16_t vcpu;			/* system mode: the cpu */
+};
+
+/*
+ * A queue from one host thread to the writer.  head and tail only grow; what
+ * is between them waits.
+ */
+struct lane {
+	struct entry *ring;
+	uint64_t mask;			/* entries - 1 */
+	uint64_t tail_seen;		/* tail, when the producer last looked */
+	uint64_t stamp;
+	unsigned until_stamp;		/* accesses that may still share the stamp */
+	uint32_t cpu;			/* user mode: in the log */
+	uint32_t slot;
+	_Atomic bool closed;		/* its thread has ended */
+	struct lane *next;		/* these two are the writer's */
+	uint64_t snapshot;		/* head, when it last looked */
+	_Alignas(64) _Atomic uint64_t head;
+	_Alignas(64) _Atomic uint64_t tail;
+};
+
+/* The host's clock. */
+static inline uint64_t lane_clock(void)
+{
+#ifdef __x86_64__
+	return __builtin_ia32_rdtsc();
+#else
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+#endif
+}
+
+/* Waits until n more entries fit. */
+void lane_wait(struct lane *l, uint64_t n);
+
+/* The entry to fill in next; lane_push makes it visible. */
+static inline struct entry *lane_next(struct lane *l)
+{
+	uint64_t head = atomic_load_explicit(&l->head, memory_order_relaxed);
+
+	if (__builtin_expect(head - l->tail_seen > l->mask, 0))
+		lane_wait(l, 1);
+	return &l->ring[head & l->mask];
+}
+
+static inline void lane_push(struct lane *l)
+{
+	uint64_t head = atomic_load_explicit(&l->head, memory_order_relaxed);
+
+	atomic_store_explicit(&l->head, head + 1, memory_order_release);
+}
+
+/*
+ * A stamp for the next entry.  Reading the clock costs more than the rest of
+ * an entry, so where every access is logged some share one; whatever may order
+ * threads (atomics, records) takes a fresh one.
+ */
+#define STAMP_SHARED 32
+
+static inline uint64_t lane_stamp(struct lane *l, bool fresh)
+{
+	if (fresh || !l->until_stamp--) {
+		l->until_stamp = STAMP_SHARED - 1;
+		l->stamp = lane_clock();
+	}
+	return l->stamp;
+}
+
+/* ---- what callbacks do (access.c, guest.c) -------------------------------- */
+
+/* Chooses callbacks for the present mode; before blocks are translated in it. */
+void access_select(void);
+
+/* Registers what has to run when the instruction does. */
+struct x86;
+void access_instrument(struct qemu_plugin_insn *insn, const struct x86 *x, unsigned back);
+
+/* All blocks are gone, and so are their descriptors. */
+void access_flushed(void);
+
+/* Finds the handles of registers; once, in a vCPU's thread. */
+void guest_find_registers(void);
+
+/* The general register, 0: rax, in the order of encoding. */
+uint64_t guest_register(struct vcpu *v, unsigned n);
+
+/* Registers the hypercall. */
+void guest_instrument(struct qemu_plugin_insn *insn, unsigned back);
+
+/* ---- the log (out.c) ---------------------------------------------------- */
+
+/* Opens the output and the session as the options say; -1 after a message. */
+int out_open(void);
+
+/* The calling host thread's lane for that cpu; makes one. */
+struct lane *lane_open(uint32_t cpu, uint32_t slot);
+
+/* The thread ends; what is in the lane is still written. */
+void lane_close(struct lane *l);
+
+/*
+ * Appends a record that is not an access, in order with the accesses of the
+ * vCPU.  Sets cpu, and time to v->now.  In the vCPU's own thread only.
+ */
+void out_put(struct vcpu *v, struct mt_hdr *rec);
+
+/*
+ * Everything appended so far is in the log when this returns (or the output is
+ * broken), and the session has the totals.  Any thread that is no writer.
+ */
+void out_drain(void);
+
+/* A malformed hypercall: counted, said once. */
+void out_malformed(struct vcpu *v, const char *what);
+
+/*
+ * A signal handler for signals that end the process: as out_leave, as far as
+ * that is possible, then the signal's own default action.
+ */
+void out_die(int sig);
+
+/*
+ * The last call: drains, tells the session that this process ended, and closes
+ * the log if it is this process's own.
+ */
+void out_close(void);
+
+/*
+ * Around an execve of QEMU itself: out_leave drains and ends the tracing of
+ * this process as out_close does; out_return takes it back, should the call
+ * have failed.
+ */
+void out_leave(void);
+void out_return(void);
+
+/* The output is broken: nothing that is appended will be written. */
+bool out_broken(void);
+
+/* The writer stands still in between: lines may be changed as a whole. */
+void out_lock(void);
+void out_unlock(void);
+
+/* User mode, around fork: pthread_atfork.  The child goes on with lane_open. */
+void out_fork_prepare(void);
+void out_fork_parent(void);
+void out_fork_child(void);
+
+/* ---- user mode (user.c) -------------------------------------------------- */
+
+/*
+ * An option the core does not know: true if it is user.c's.  Called while
+ * options are read; value is never NULL.
+ */
+bool user_option(const char *key, const char *value);
+
+/* Installation in user mode, options read, session there: 0, or -1 after a message. */
+int user_install(void);
+
+/*
+ * Registers syscall callbacks (qemu_plugin_register_vcpu_syscall_cb and _ret_cb);
+ * called at installation and after each qemu_plugin_reset, which forgets them.
+ */
+void user_register(void);
+
+/* A label of the program: a child of fork inherits the objects. */
+void user_label(const struct mt_label *label);
+
+/* In the new thread: v is ready for out_put.  The first one is the main thread. */
+void user_thread_start(struct vcpu *v);
+
+/* In the thread that ends, before its lane is closed. */
+void user_thread_exit(struct vcpu *v);
+
+/*
+ * In the child of a fork, in its only thread: tracer.process and v->cpu are
+ * new, the lane is empty.  No QEMU function but memory reads may be called.
+ */
+void user_forked(struct vcpu *v);
+
+/*
+ * The guest may have closed the descriptors of the log and of the session:
+ * opens them again where that is possible.  Any thread.
+ */
+void user_restore_descriptors(void);
+
+#endif
