@@ -501,11 +501,6 @@ void out_malformed(struct vcpu *v, const char *what)
 			    v->cpu, what);
 }
 
-bool out_broken(void)
-{
-	return tracer.session->broken != 0;
-}
-
 /* ---- start and end -------------------------------------------------------- */
 
 static int open_output(void)

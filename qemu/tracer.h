@@ -304,9 +304,6 @@ void out_close(void);
 void out_leave(void);
 void out_return(void);
 
-/* The output is broken: nothing that is appended will be written. */
-bool out_broken(void);
-
 /* The writer stands still in between: lines may be changed as a whole. */
 void out_lock(void);
 void out_unlock(void);
