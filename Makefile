@@ -53,7 +53,7 @@ $(B)/mt-run: $(addprefix $(B)/qemu/,mt-run.o launch.o session.o) $(B)/libmt.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldeflate -lz -lpthread
 
 # The plugin: against the header of the QEMU that "make qemu" has built.
-PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c access.c guest.c x86.c out.c user.c \
+PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c access.c guest.c x86.c out.c user.c turns.c \
 	session.c launch.c elf-head.c) $(wildcard filters/libmt/mt_*.c))
 GLIB   := -isystem $(shell pkg-config --variable=includedir glib-2.0 2>/dev/null)/glib-2.0 \
 	-isystem $(shell pkg-config --variable=libdir glib-2.0 2>/dev/null)/glib-2.0/include

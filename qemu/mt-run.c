@@ -39,6 +39,8 @@ static const char help[] =
 "  --calls           record calls and returns, too\n"
 "  --locked          record atomic accesses even when they hit\n"
 "  --sample N        record one access in N\n"
+"  --quantum N       threads take turns of N instructions (else: as the host lets\n"
+"                    them run)\n"
 "  --line BYTES      size of a cache line (64)\n"
 "  --cold            no cache holds anything at the start (else: each holds all)\n"
 "  --no-heap         do not label heap blocks: nothing is preloaded\n"
@@ -54,7 +56,7 @@ enum { NOT_EXECUTABLE = 126, NOT_FOUND = 127 };	/* as shells, env and nice say *
 static struct {
 	const char *output;
 	const char *mode;
-	const char *sample, *line;
+	const char *sample, *line, *quantum;
 	bool wait, calls, locked, cold, no_heap, stream, check;
 } opt = { .mode = "movement" };
 
@@ -80,10 +82,10 @@ static const char *line_size(const char *text)
 	return text;
 }
 
-static const char *sample(const char *text)
+static const char *positive(const char *option, const char *text)
 {
-	if (!mt_number("--sample", text, UINT32_MAX))
-		mt_die(MT_USAGE, "--sample: 0 would record nothing");
+	if (!mt_number(option, text, UINT32_MAX))
+		mt_die(MT_USAGE, "%s: must be at least 1", option);
 	return text;
 }
 
@@ -96,6 +98,7 @@ static void parse_options(int argc, char **argv)
 		{ "calls", no_argument, NULL, 'c' },
 		{ "locked", no_argument, NULL, 'l' },
 		{ "sample", required_argument, NULL, 's' },
+		{ "quantum", required_argument, NULL, 'q' },
 		{ "line", required_argument, NULL, 'L' },
 		{ "cold", no_argument, NULL, 'C' },
 		{ "no-heap", no_argument, NULL, 'H' },
@@ -114,7 +117,8 @@ static void parse_options(int argc, char **argv)
 		case 'w': opt.wait = true; break;
 		case 'c': opt.calls = true; break;
 		case 'l': opt.locked = true; break;
-		case 's': opt.sample = sample(optarg); break;
+		case 's': opt.sample = positive("--sample", optarg); break;
+		case 'q': opt.quantum = positive("--quantum", optarg); break;
 		case 'L': opt.line = line_size(optarg); break;
 		case 'C': opt.cold = true; break;
 		case 'H': opt.no_heap = true; break;
@@ -354,6 +358,8 @@ static void tracer_options(char **argv, int log_fd, int session_fd)
 	add_option("start", opt.wait ? "off" : "on");
 	if (opt.sample)
 		add_option("sample", opt.sample);
+	if (opt.quantum)
+		add_option("quantum", opt.quantum);
 	if (opt.line)
 		add_option("line", opt.line);
 	add_flag("calls", opt.calls);

@@ -264,7 +264,9 @@ static void on_block(unsigned index, void *instructions)
 	if (v->slice < tracer.opt.quantum)
 		return;
 	v->slice = 0;
-	if (&qemu_plugin_vcpu_yield)
+	if (!tracer.system)
+		turns_pass(v);
+	else if (&qemu_plugin_vcpu_yield)
 		qemu_plugin_vcpu_yield();
 	else
 		cpu_exit(current_cpu);
@@ -647,10 +649,6 @@ static int read_options(int argc, char **argv)
 		tracer_warn("out: where shall the log go? (out=FILE or fd=N)");
 		return -1;
 	}
-	if (tracer.opt.quantum && !tracer.system) {
-		tracer_warn("quantum: threads of a program run as the host lets them");
-		return -1;
-	}
 	return 0;
 }
 
@@ -658,7 +656,7 @@ static int read_options(int argc, char **argv)
 
 static int install_user(void)
 {
-	tracer.inline_count = true;
+	tracer.inline_count = !tracer.opt.quantum;
 	board = qemu_plugin_scoreboard_new(sizeof(uint64_t));
 	tracer.process = atomic_fetch_add(&tracer.session->next_process, 1) + 1;
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
@@ -667,7 +665,7 @@ static int install_user(void)
 
 static int check_quantum(void)
 {
-	if (!tracer.opt.quantum || &qemu_plugin_vcpu_yield || (&cpu_exit && &qemu_get_cpu))
+	if (!tracer.opt.quantum || !tracer.system || &qemu_plugin_vcpu_yield || (&cpu_exit && &qemu_get_cpu))
 		return 0;
 	tracer_warn("quantum: this QEMU cannot end a cpu's turn; use the QEMU of 'make qemu'");
 	return -1;

@@ -313,6 +313,20 @@ void out_fork_prepare(void);
 void out_fork_parent(void);
 void out_fork_child(void);
 
+/* ---- turns (turns.c): user mode with a quantum ---------------------------- */
+
+/* The calling thread is about to run guest code: waits for its first turn. */
+void turns_enter(struct vcpu *v);
+
+/* Its turn is over: waits for the next one. */
+void turns_pass(struct vcpu *v);
+
+/* It will not run guest code for a while, or ever. */
+void turns_leave(void);
+
+/* In the child of a fork. */
+void turns_forked(void);
+
 /* ---- user mode (user.c) -------------------------------------------------- */
 
 /*

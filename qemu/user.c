@@ -627,12 +627,14 @@ void user_thread_start(struct vcpu *v)
 	/* However soon it is killed: that it ran, and what it was, is in the log. */
 	if (first)
 		out_drain();
+	turns_enter(v);
 }
 
 void user_thread_exit(struct vcpu *v)
 {
 	if (self.v != v)
 		return;
+	turns_leave();
 	pthread_mutex_lock(&user.lock);
 	if (self.stack.end)
 		put_stack(self.stack, MT_label_op_free);
@@ -663,6 +665,7 @@ void user_forked(struct vcpu *v)
 {
 	uint32_t parent = self.task;
 
+	turns_forked();
 	self.v = v;
 	self.task = (uint32_t)gettid();
 	put_task(parent, MT_task_op_create, program_name());
@@ -885,6 +888,37 @@ static void note_sigmask(uint64_t how, uint64_t set_addr)
 		self.sigmask = set;
 }
 
+/* What a system call is about to change; its arguments are in self.arg. */
+static void note_call(int64_t num)
+{
+	const uint64_t *a = self.arg;
+
+	switch (num) {
+	case NR_execve:
+		try_exec(AT_FDCWD, a[0], a[1], a[2]);
+		return;
+	case NR_execveat:
+		try_exec((int)a[0], a[1], a[2], a[3]);
+		return;
+	case NR_rt_sigprocmask:
+		note_sigmask(a[0], a[1]);
+		return;
+	case NR_exit_group:
+		user_thread_exit(self.v);
+		return;
+	case NR_munmap:
+	case NR_clone:
+		pthread_mutex_lock(&user.lock);
+		if (num == NR_munmap) {
+			map_remove(a[0], a[1]);
+			forget_stacks(a[0], a[1]);
+		} else {
+			note_birth(a[0], a[1]);
+		}
+		pthread_mutex_unlock(&user.lock);
+	}
+}
+
 static void on_syscall(qemu_plugin_id_t id, unsigned index, int64_t num, uint64_t a1,
 		       uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6,
 		       uint64_t a7, uint64_t a8)
@@ -894,30 +928,8 @@ static void on_syscall(qemu_plugin_id_t id, unsigned index, int64_t num, uint64_
 		return;
 	self.arg[0] = a1, self.arg[1] = a2, self.arg[2] = a3;
 	self.arg[3] = a4, self.arg[4] = a5, self.arg[5] = a6;
-	switch (num) {
-	case NR_execve:
-		try_exec(AT_FDCWD, a1, a2, a3);
-		return;
-	case NR_execveat:
-		try_exec((int)a1, a2, a3, a4);
-		return;
-	case NR_rt_sigprocmask:
-		note_sigmask(a1, a2);
-		return;
-	case NR_exit_group:
-		user_thread_exit(self.v);
-		return;
-	case NR_munmap:
-	case NR_clone:
-		pthread_mutex_lock(&user.lock);
-		if (num == NR_munmap) {
-			map_remove(a1, a2);
-			forget_stacks(a1, a2);
-		} else {
-			note_birth(a1, a2);
-		}
-		pthread_mutex_unlock(&user.lock);
-	}
+	note_call(num);
+	turns_leave();
 }
 
 static void mapped(uint64_t addr)
@@ -944,6 +956,7 @@ static void on_return(qemu_plugin_id_t id, unsigned index, int64_t num, int64_t 
 	(void)id, (void)index;
 	if (!self.v)
 		return;
+	turns_enter(self.v);
 	switch (num) {
 	case NR_execve:
 	case NR_execveat:		/* it failed */

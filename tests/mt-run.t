@@ -526,4 +526,29 @@ has '^mt-run: /nosuch/x.mt: No such file' err 'is named'
 [ "$(cat status)" -eq 1 ] && grep -q '^mt-run: MT_QEMU_USER: /nosuch: ' err
 ok $? 'a QEMU that is not there is named'
 
+# ---- turns ---------------------------------------------------------------------
+
+# Four threads that start together; how long a cpu's accesses stay alone.
+sharing=$B/examples/false-sharing/false-sharing
+longest_run() {
+	mt-cat "$1" | mt-tojson | jq -r 'select(.type == "access" and .cpu > 0) | .cpu' |
+		sed 1,20000d | head -n 100000 | uniq -c | awk '$1 > most { most = $1 } END { print most }'
+}
+mt-run --quantum 100 --mode all -o turns.mt "$sharing" 10000 >out
+has '"quantum":100,' - '--quantum: the log says so' <<LOG
+$(mt-cat turns.mt | mt-tojson | head -n 1)
+LOG
+# 100 instructions, and the block that they end in, make at most 150 accesses
+[ "$(longest_run turns.mt)" -le 150 ]; ok $? 'threads alternate that often, however busy the host'
+moves() { mt-cat "$1" | mt-filter -e moved | mt-stat | mt-tojson | jq 'select(.name == "accesses moved").value'; }
+mt-run --quantum 1000 -o a.mt "$sharing" 50000 >out
+mt-run --quantum 1000 -o b.mt "$sharing" 50000 >out
+a=$(moves a.mt) b=$(moves b.mt)
+[ "$a" -gt 1000 ] && [ $((a - b)) -lt 100 ] && [ $((b - a)) -lt 100 ]
+ok $? "two runs move lines equally often ($a, $b)"
+run mt-run --quantum 1000 -o t.mt sh -c 'echo a | cat; (sleep 0.1; echo b) & wait'
+is_status 0 'processes, pipes and waits go on with turns'
+run mt-run --quantum 0 true
+is_status 2 'no turns of nothing'
+
 done_testing
