@@ -186,10 +186,11 @@ struct Thing {
 	long big(long k);
 };
 static inline __attribute__((always_inline)) long once(const Thing &t, long k) { return t.get(k) ^ sink; }
+static inline __attribute__((always_inline)) long twice(long x) { return x * sink; }
 long Thing::big(long k)
 {
 	std::vector<long> v;
-	struct Local { __attribute__((noinline)) long hidden(long x) { return x + sink; } } local;
+	struct Local { __attribute__((noinline)) long hidden(long x) { return twice(x) + sink; } } local;
 	names[(int)k] = std::to_string(k);
 	for (long i = 0; i < k; i++)
 		v.push_back(once(*this, i) + local.hidden(i));

@@ -275,7 +275,8 @@ static int by_start(const void *x, const void *y)
 	return a->first < b->first ? -1 : a->first > b->first;
 }
 
-struct sym_line_table *sym_line_table(Dwarf *dwarf, Dwarf_Die *unit, uint64_t offset, bool *damaged)
+struct sym_line_table *sym_line_table(Dwarf *dwarf, Dwarf_Die *unit, uint64_t offset,
+				      bool *damaged)
 {
 	struct sym_line_table *t = mt_xcalloc(1, sizeof(*t));
 	const Elf_Data *data = sym_dwarf_section(dwarf, ".debug_line");

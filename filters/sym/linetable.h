@@ -24,7 +24,8 @@ struct sym_line_table {
 };
 
 /* Reads the line table at offset; always returns one, *damaged says if it is whole. */
-struct sym_line_table *sym_line_table(Dwarf *dwarf, Dwarf_Die *unit, uint64_t offset, bool *damaged);
+struct sym_line_table *sym_line_table(Dwarf *dwarf, Dwarf_Die *unit, uint64_t offset,
+				      bool *damaged);
 
 /* The row that holds vaddr; NULL: none. */
 const struct sym_row *sym_line_row(const struct sym_line_table *t, uint64_t vaddr);

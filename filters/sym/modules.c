@@ -132,8 +132,8 @@ static const char *read_elf(struct sym_module *m, int fd)
 	m->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (!m->elf || elf_kind(m->elf) != ELF_K_ELF || !gelf_getehdr(m->elf, &e))
 		return "not an ELF file";
-	if (e.e_type != ET_EXEC && e.e_type != ET_DYN && e.e_type != ET_REL)
-		return "not a program, shared object or kernel module";
+	if (e.e_type != ET_EXEC && e.e_type != ET_DYN)
+		return "not a program or shared object (relocatable files are not supported)";
 	m->elf_type = e.e_type;
 	why = check_sections(m, &e);
 	if (why)

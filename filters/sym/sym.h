@@ -37,7 +37,7 @@ struct sym_module {
 	size_t n_segments;
 	uint64_t bytes;			/* of the file */
 	char build_id[2 * SYM_BUILD_ID_MAX + 1];	/* hex; "" when it has none */
-	uint16_t elf_type;		/* ET_EXEC, ET_DYN, ET_REL */
+	uint16_t elf_type;		/* ET_EXEC, ET_DYN */
 	bool operand;			/* named by the user: damage is an error */
 	bool debug_only;		/* has no code: the debug file of another one */
 	bool debug_tried, dwarf_tried, damaged;
@@ -83,8 +83,8 @@ struct sym_place {
 void sym_debug_dir(struct sym_set *s, const char *dir);
 
 /*
- * An operand: vmlinux, a program, a shared object, a kernel module or a
- * separate debug file.  Dies with status 1 when it cannot be opened, is no ELF
+ * An operand: vmlinux, a program, a shared object or a separate debug
+ * file.  Dies with status 1 when it cannot be opened, is no ELF
  * file or is cut.
  */
 void sym_add_file(struct sym_set *s, const char *path);
