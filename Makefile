@@ -3,6 +3,7 @@
 # big products are built by scripts and cached outside the tree (make qemu).
 #
 #   B=DIR       where objects go          (build)
+#   V=1      show commands
 #   CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR  as everywhere; never overwritten here
 
 B       ?= build
@@ -11,6 +12,9 @@ CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 # VERSION: the only place; goes into begin records and manuals
 VERSION := 0.1
+# What is made, a line each; V=1 shows the commands.
+say      = $(if $(V),,@echo '  $(1)  $(patsubst $(B)/%,%,$@)' && )
+MAKEFLAGS += --no-print-directory
 ALL_CFLAGS = -std=gnu11 $(WARN) -DMT_VERSION='"$(VERSION)"' $(CFLAGS) -MMD -MP
 
 LIBMT   := $(patsubst %.c,$(B)/%.o,$(wildcard filters/libmt/*.c))
@@ -25,9 +29,9 @@ all: $(FILTERS)					## the filters (default)
 # ---- filters -------------------------------------------------------------
 
 $(B)/libmt.a: $(LIBMT)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(call say,AR)rm -f $@ && $(AR) rcs $@ $^
 $(B)/libsym.a: $(SYM)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(call say,AR)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/mt-filter: $(EXPR)
 # who reads ELF and DWARF; who opens logs
@@ -37,11 +41,11 @@ $(B)/mt-cat: LIBS = -ldeflate -lz -lpthread
 $(B)/mt-shared: $(patsubst %.c,$(B)/%.o,$(wildcard filters/shared/*.c))
 
 $(FILTERS): $(B)/mt-%: $(B)/filters/mt-%.o $(B)/libmt.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %libsym.a,$^) $(filter %libmt.a,$^) $(LIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %libsym.a,$^) $(filter %libmt.a,$^) $(LIBS)
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # ---- mt-run and what it brings along ---------------------------------------
 
@@ -50,7 +54,7 @@ EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*/*.c))
 tracer: $(B)/libmtrace.so $(B)/libmtheap.so $(B)/mt-run $(B)/qemu-prefix $(EXAMPLES)	## mt-run and its plugin
 
 $(B)/mt-run: $(addprefix $(B)/qemu/,mt-run.o launch.o session.o) $(B)/libmt.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldeflate -lz -lpthread
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldeflate -lz -lpthread
 
 # The plugin: against the header of the QEMU that "make qemu" has built.
 PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c access.c guest.c x86.c out.c user.c turns.c \
@@ -60,14 +64,14 @@ GLIB   := -isystem $(shell pkg-config --variable=includedir glib-2.0 2>/dev/null
 
 $(B)/pic/%.o: %.c $(B)/qemu-prefix Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden $(GLIB) -isystem "$$(cat $(B)/qemu-prefix)/include" -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden $(GLIB) -isystem "$$(cat $(B)/qemu-prefix)/include" -c -o $@ $<
 $(B)/libmtrace.so: $(PLUGIN)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ -lglib-2.0 -ldeflate -lz -lpthread
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ -lglib-2.0 -ldeflate -lz -lpthread
 
 # Loaded into the traced program: nothing of the tracer's own build flags.
 $(B)/libmtheap.so: qemu/mt-heap.c kernel/mtrace.h filters/libmt/mt_struct.h filters/libmt/mt_records.def Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(WARN) -O2 -g -fPIC -shared -fvisibility=hidden -fno-builtin -o $@ $< -ldl
+	$(call say,CC)$(CC) -std=gnu11 $(WARN) -O2 -g -fPIC -shared -fvisibility=hidden -fno-builtin -o $@ $< -ldl
 
 # Where mt-run finds QEMU: the directory that "make qemu" fills.
 $(B)/qemu-prefix: qemu/build-qemu $(wildcard qemu/patches/*)
@@ -77,7 +81,7 @@ $(B)/qemu-prefix: qemu/build-qemu $(wildcard qemu/patches/*)
 # As a program's author would build them; -O1 keeps the lines telling.
 $(B)/examples/%: examples/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(WARN) -O1 -g -o $@ $< -lpthread
+	$(call say,CC)$(CC) -std=gnu11 $(WARN) -O1 -g -o $@ $< -lpthread
 
 # ---- tests ---------------------------------------------------------------
 
@@ -86,15 +90,15 @@ PRELOAD := $(patsubst tests/preload/%.c,$(B)/%.so,$(wildcard tests/preload/*.c))
 helpers: $(HELPERS) $(UNIT) $(PRELOAD)
 $(HELPERS): $(B)/helper/%: $(B)/tests/helper/%.o $(B)/libmt.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(UNIT): LIBS = -lcmocka -ldeflate -lz -lpthread
 $(B)/helper/mklog: LIBS = -ldeflate
 $(UNIT): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libmt.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(PRELOAD): $(B)/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
-	$(CC) -O2 -fPIC -shared -o $@ $<
+	$(call say,CC)$(CC) -O2 -fPIC -shared -o $@ $<
 
 NEED_BUILD := gcc make pkg-config libc6-dev libdw-dev libelf-dev uthash-dev libdeflate-dev \
 	zlib1g-dev libglib2.0-dev

@@ -242,7 +242,7 @@ readelf --debug-dump=info cxx.out | grep -q DW_AT_ranges; ok $? '(and the progra
 
 # judged NAME ELF: status 1 and one line, or 0; never more, never a signal
 judged() {
-	(ulimit -v 2000000; timeout 20 mt-addr2line -C "$2" <cxx.mt >/dev/null 2>err); status=$?
+	([ -n "${SANITIZED-}" ] || ulimit -v 2000000; timeout 20 mt-addr2line -C "$2" <cxx.mt >/dev/null 2>err); status=$?
 	[ "$status" -le 1 ] && [ "$(wc -l <err)" -eq "$status" ]
 }
 bad=0 size=$(wc -c <cxx.out)
@@ -289,7 +289,7 @@ e:
 S
 gcc -c -o cycle.o cycle.s && gcc -shared -nostdlib -o cycle.so cycle.o
 echo "access pc=0x$(nm cycle.so | sed -n 's/ T f//p')" | mkrec >f.mt
-(ulimit -v 2000000; timeout 20 mt-addr2line cycle.so <f.mt >cycle.mt 2>err); status=$?
+([ -n "${SANITIZED-}" ] || ulimit -v 2000000; timeout 20 mt-addr2line cycle.so <f.mt >cycle.mt 2>err); status=$?
 is_status 1 'cyclic DWARF references end, with status 1'
 [ "$(wc -l <err)" -eq 1 ]; ok $? 'and one line'
 mt-tojson <cycle.mt | jq -r 'select(.type == "symbol").function' >got
@@ -305,7 +305,7 @@ print("\t.text\n\t.globl %s\n\t.type %s, @function\n%s: ret\n\t.size %s, 1" % ((
 P
 gcc -c -o long.o long.s && gcc -shared -nostdlib -o long.so long.o
 code long.so | mkpcs >long.mt
-(ulimit -v 4000000; timeout 20 mt-addr2line -C long.so <long.mt >/dev/null 2>err); status=$?
+([ -n "${SANITIZED-}" ] || ulimit -v 4000000; timeout 20 mt-addr2line -C long.so <long.mt >/dev/null 2>err); status=$?
 [ "$status" -le 1 ]; ok $? 'a mangled name that grows without end does not hang -C'
 
 # Each byte of the debug sections broken in turn, in steps that differ.

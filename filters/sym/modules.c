@@ -123,6 +123,8 @@ static const char *check_sections(struct sym_module *m, const GElf_Ehdr *e)
 	return NULL;
 }
 
+static const char not_elf[] = "not an ELF file";
+
 static const char *read_elf(struct sym_module *m, int fd)
 {
 	const char *why;
@@ -131,7 +133,7 @@ static const char *read_elf(struct sym_module *m, int fd)
 	elf_version(EV_CURRENT);
 	m->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (!m->elf || elf_kind(m->elf) != ELF_K_ELF || !gelf_getehdr(m->elf, &e))
-		return "not an ELF file";
+		return not_elf;
 	if (e.e_type != ET_EXEC && e.e_type != ET_DYN)
 		return "not a program or shared object (relocatable files are not supported)";
 	m->elf_type = e.e_type;
@@ -231,7 +233,8 @@ static struct sym_module *open_mapped(struct sym_set *s, const struct sym_file *
 	if (!m) {
 		m = sym_open(s, f->path, &why);
 		if (!m) {
-			note_missing(s, f);
+			if (why != not_elf)	/* programs map data, too */
+				note_missing(s, f);
 			return NULL;
 		}
 		m->next = s->opened;
@@ -437,6 +440,6 @@ const char *sym_mapping(const struct sym_set *s, uint32_t process, uint64_t addr
 void sym_report_missing(const struct sym_set *s)
 {
 	if (s->missing)
-		mt_warn("%llu mapped files are not there or no ELF files, so without symbols; the first: %s",
+		mt_warn("%llu mapped files cannot be opened, so without symbols; the first: %s",
 			(unsigned long long)s->missing, s->first_missing);
 }
