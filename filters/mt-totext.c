@@ -121,7 +121,7 @@ static void word_object(struct mt_out *o, const struct mt_object *object)
 		mt_out_printf(o, "@%u", object->owner);
 }
 
-/* counters[1].hits, or counters+8, or the address */
+/* counters.hits, struct queue.head (of a heap block), counters+8, or the address */
 static void word_place(struct mt_out *o, uint32_t object_id, uint32_t field_id, uint64_t addr)
 {
 	const struct mt_object *object = mt_names_object(&names, object_id);
@@ -132,7 +132,10 @@ static void word_place(struct mt_out *o, uint32_t object_id, uint32_t field_id, 
 		mt_out_hex(o, addr);
 		return;
 	}
-	word_object(o, object);
+	if (*path && object->storage <= MT_storage_block)
+		word_string(o, &field->hdr, 0);	/* its own name is the allocator's */
+	else
+		word_object(o, object);
 	if (*path) {
 		mt_out_str(o, *path == '[' ? "" : ".");
 		word_name(o, path, strlen(path));

@@ -25,6 +25,7 @@ has "false-sharing\.c:$(source_line 'counters.misses++')" "$planted" '... and of
 has 'true .*totals: struct totals' "$planted" 'the true sharing is called true'
 has 'totals\.operations' "$planted" '... by its field'
 has "false-sharing\.c:$(source_line 'plan.queue->head++')" "$planted" 'the heap block is shown with its source line'
+has 'struct queue\.head' "$planted" '... and its field: the type of the block is found at its call site'
 grep -q 'slots' "$planted"
 [ $? -eq 1 ]; ok $? 'the padded control is not named'
 [ "$(grep -c 'pigz' demo/pigz.txt)" -ge 1 ]; ok $? 'lines of the unmodified program are shown'

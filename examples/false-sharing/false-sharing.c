@@ -25,6 +25,7 @@ static struct counters {
 struct queue {
 	volatile long head;
 	volatile long tail;
+	char rest[LINE - 2 * sizeof(long)];
 };
 
 /* True sharing: all threads count here, and all need the sum. */
@@ -99,6 +100,7 @@ int main(int argc, char **argv)
 {
 	pthread_t threads[THREADS];
 	pthread_barrier_t start;
+	struct queue *queue = aligned_alloc(LINE, sizeof(*queue));
 
 	if (argc > 2)
 		usage();
@@ -109,10 +111,10 @@ int main(int argc, char **argv)
 		if (*end || plan.rounds < 1 || plan.rounds > 100000000)
 			usage();
 	}
-	plan.queue = aligned_alloc(LINE, LINE);
-	if (!plan.queue)
+	if (!queue)
 		return 1;
-	plan.queue->head = plan.queue->tail = 0;
+	queue->head = queue->tail = 0;
+	plan.queue = queue;
 	pthread_barrier_init(&start, NULL, THREADS);
 	plan.start = &start;
 
@@ -124,6 +126,6 @@ int main(int argc, char **argv)
 
 	printf("%ld hits, %ld misses, %ld operations\n", counters.hits, counters.misses,
 	       atomic_load(&totals.operations));
-	free(plan.queue);
+	free(queue);
 	return 0;
 }
