@@ -109,11 +109,13 @@ wait
 
 # ---- options that make no sense --------------------------------------------
 
-for bad in speed=9 mode=fast line=48 line=8 line=8192 sample=0 sample=x quantum=-1 check=maybe fd=12345; do
+for bad in speed=9 mode=fast line=48 line=8 line=8192 sample=0 sample=x quantum=-1 check=maybe; do
 	boot "out=x.mt,$bad" '' -smp 1
 	{ [ "$status" -ne 0 ] && grep -q "^mtrace: .*${bad%%=*}" err; }
 	ok $? "$bad is refused, by name"
 done
+boot fd=12345 '' -smp 1
+has '^mtrace: fd=12345: Bad file descriptor' err 'a descriptor that is not open is refused'
 boot start=0 '' -smp 1
 has '^mtrace: out: where' err 'a log is wanted'
 boot out=/no/such/dir/x.mt '' -smp 1
