@@ -140,4 +140,9 @@ run mt-tojson <text
 is_status 1 'a text file is no stream'
 has 'standard input: byte 0: not a stream' err '... and the message says that'
 
+mt-cat -o log - <whole
+run mt-tojson <log
+is_status 1 'a log is not a stream either'
+has 'a log, not a stream: mt-cat LOG' err '... and the message says what to do'
+
 done_testing

@@ -232,6 +232,14 @@ static int finish(struct mt_reader *r)
 	return 0;
 }
 
+/* The most likely mistake is to open a log with something else than mt-cat. */
+static int not_a_stream(struct mt_reader *r)
+{
+	if (!memcmp(r->buf + r->pos, "\x8bmtlog", 6))
+		return fail(r, "a log, not a stream: mt-cat LOG | makes one");
+	return fail(r, "not a stream: it does not open with a begin record");
+}
+
 /* begin and end stand where they must and the count is right. */
 static int check_order(struct mt_reader *r, const struct mt_hdr *rec)
 {
@@ -243,8 +251,7 @@ static int check_order(struct mt_reader *r, const struct mt_hdr *rec)
 		r->open = true;
 		r->records = 0;
 	} else if (!r->open) {
-		return fail(r, r->base + r->pos ? "no begin record after the end" :
-			    "not a stream: it does not open with a begin record");
+		return r->base + r->pos ? fail(r, "no begin record after the end") : not_a_stream(r);
 	} else if (rec->kind == MT_KIND_end) {
 		uint64_t want = ((const struct mt_end *)rec)->records;
 
@@ -279,7 +286,7 @@ int mt_reader_next_any(struct mt_reader *r, const struct mt_hdr **rec)
 		}
 		if (size < 0) {
 			r->offset = r->base + r->pos;
-			return fail(r, r->open ? why : "not a stream: it does not open with a begin record");
+			return r->open ? fail(r, why) : not_a_stream(r);
 		}
 		got = refill(r);
 		if (got <= 0)
