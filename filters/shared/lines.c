@@ -473,41 +473,18 @@ static void settle(struct lines *t, const struct touch *x)
 
 /* ---- the queue ----------------------------------------------------------- */
 
-#define STEP (QUEUE / 4)
+#define STEP (QUEUE / 2)
 
-/* What x needs, one step further each time: index, site, share, line. */
-static void fetch_site(struct lines *t, struct touch *x)
+/* What x needs: first the place in the index, then the site. */
+static void fetch_site(struct lines *t, const struct touch *x)
 {
 	const uint32_t tag = (uint32_t)x->hash;
 	const struct site_slot *slot = &t->index[tag & (t->index_room - 1)];
 
 	for (size_t i = tag; slot->site && slot->tag != tag; )
 		slot = &t->index[++i & (t->index_room - 1)];
-	x->site = slot->site;
-	if (x->site)
-		__builtin_prefetch(site_at(t, x->site - 1), 1);
-}
-
-static void fetch_share(struct lines *t, const struct touch *x)
-{
-	const char *s;
-
-	if (!x->site)
-		return;
-	s = (const char *)share_at(t, site_at(t, x->site - 1)->share);
-	__builtin_prefetch(s, 1);
-	__builtin_prefetch(s + 64, 1);
-}
-
-static void fetch_line(struct lines *t, const struct touch *x)
-{
-	const struct share *s;
-
-	if (!x->site)
-		return;
-	s = share_at(t, site_at(t, x->site - 1)->share);
-	if (!s->alone)
-		__builtin_prefetch(s->line, 1);
+	if (slot->site)
+		__builtin_prefetch(site_at(t, slot->site - 1), 1);
 }
 
 /* x is the next place of the queue, filled. */
@@ -519,10 +496,6 @@ static inline void push(struct lines *t, struct touch *x)
 	__builtin_prefetch(&t->index[(uint32_t)x->hash & (t->index_room - 1)]);
 	if (i - t->settled >= STEP)
 		fetch_site(t, &t->queue[(i - STEP) % QUEUE]);
-	if (i - t->settled >= 2 * STEP)
-		fetch_share(t, &t->queue[(i - 2 * STEP) % QUEUE]);
-	if (i - t->settled >= 3 * STEP)
-		fetch_line(t, &t->queue[(i - 3 * STEP) % QUEUE]);
 	if (t->queued - t->settled == QUEUE)
 		settle(t, &t->queue[t->settled++ % QUEUE]);
 }

@@ -105,7 +105,6 @@ struct pool {
 struct touch {
 	uint64_t pc, number, addr, hash;
 	uint32_t cpu, process, object, field;
-	uint32_t site;			/* to be fetched; a guess */
 	uint16_t offset, width, flags;
 };
 
