@@ -86,23 +86,43 @@ static inline uint64_t time_of(const struct vcpu *v, const struct desc *d)
 	return *v->count - d->back;
 }
 
-static ALWAYS_INLINE void append(struct vcpu *v, const struct desc *d, uint64_t addr, uint64_t paddr,
-			  unsigned width, unsigned flags, bool fresh_stamp)
+static ALWAYS_INLINE void fill(struct entry *e, const struct vcpu *v, const struct desc *d, uint64_t addr,
+			       uint64_t page, unsigned width, unsigned flags)
 {
-	struct lane *l = v->lane;
-	struct entry *e = lane_next(l);
-
-	if (UNLIKELY(tracer.mode == MT_mode_off))
-		return;
 	e->pc = d->pc;
 	e->addr = addr;
-	e->paddr = paddr;
 	e->time = time_of(v, d);
-	e->stamp = lane_stamp(l, fresh_stamp || d->flags & MT_access_flag_atomic);
-	e->width = (uint8_t)width;
-	e->flags = (uint8_t)(d->flags | flags);
-	e->vcpu = (uint16_t)v->index;
+	e->what = entry_what(width, d->flags | flags, page);
+}
+
+/* page: number of the physical page, in system mode. */
+static void append(struct vcpu *v, const struct desc *d, uint64_t addr, uint64_t page,
+		   unsigned width, unsigned flags, bool fresh_mark)
+{
+	struct lane *l = v->lane;
+
+	if (tracer.mode == MT_mode_off)
+		return;
+	if (fresh_mark || d->flags & MT_access_flag_atomic || !lane_ready(l, v->cpu))
+		lane_mark(l, v->cpu);
+	fill(lane_next(l), v, d, addr, page, width, flags);
 	lane_push(l);
+}
+
+/*
+ * The same for nearly every access where all are logged: false if it takes
+ * more.  No call in here, so that no register has to be saved.
+ */
+static ALWAYS_INLINE bool append_quickly(struct vcpu *v, const struct desc *d, uint64_t addr,
+					 uint64_t page, unsigned flags)
+{
+	struct lane *l = v->lane;
+
+	if (UNLIKELY(!l || !lane_ready(l, v->cpu) || tracer.mode == MT_mode_off))
+		return false;
+	fill(lane_next(l), v, d, addr, page, d->width, flags);
+	lane_push(l);
+	return true;
 }
 
 /* ---- pages ---------------------------------------------------------------- */
@@ -155,9 +175,10 @@ static struct page *page_at(struct vcpu *v, qemu_plugin_meminfo_t info, uint64_t
 	return p;
 }
 
-static inline uint64_t paddr_in(const struct page *p, uint64_t addr)
+/* In user mode the address tells the page. */
+static inline uint64_t page_logged(const struct page *p)
 {
-	return p->number << LINES_PAGE_SHIFT | (addr & (LINES_PAGE - 1));
+	return tracer.system ? p->number : 0;
 }
 
 /* ---- judging -------------------------------------------------------------- */
@@ -184,7 +205,8 @@ static NOINLINE unsigned width_of(qemu_plugin_meminfo_t info, struct desc *d)
 
 	if (d->one_width) {
 		d->width = (uint8_t)width;
-		d->limit = (uint16_t)(tracer.opt.line - width);
+		if (!(tracer.judge_late && d->flags & MT_access_flag_atomic))
+			d->limit = (int16_t)(tracer.opt.line - width);
 	}
 	return width;
 }
@@ -207,13 +229,13 @@ slowly(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, struct desc *d
 		if (!tracer.judge_late && moves(p, v, addr, store, tracer.lines.words))
 			flags |= MT_access_flag_moved;
 		if (all || flags & MT_access_flag_moved)
-			append(v, d, addr, paddr_in(p, addr), piece, flags, !tracer.judge_late);
+			append(v, d, addr, page_logged(p), piece, flags, !tracer.judge_late);
 	}
 }
 
 static inline bool in_one_line(uint64_t addr, const struct desc *d)
 {
-	return (addr & (tracer.opt.line - 1)) <= d->limit;
+	return (int)(addr & (tracer.opt.line - 1)) <= d->limit;
 }
 
 static NOINLINE void moved(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr,
@@ -221,7 +243,7 @@ static NOINLINE void moved(unsigned index, qemu_plugin_meminfo_t info, uint64_t 
 {
 	struct vcpu *v = vcpus[index];
 
-	append(v, d, addr, paddr_in(page_ref(v, addr)->page, addr), width_of(info, d),
+	append(v, d, addr, page_logged(page_ref(v, addr)->page), width_of(info, d),
 	       op_flag(store) | MT_access_flag_moved, true);
 }
 
@@ -280,9 +302,8 @@ static ALWAYS_INLINE void everything(unsigned index, qemu_plugin_meminfo_t info,
 	const struct page_ref *ref = page_ref(v, addr);
 
 	v->accesses++;
-	if (LIKELY(ref->tag == page_tag(v, addr) && in_one_line(addr, d) && d->width))
-		append(v, d, addr, paddr_in(ref->page, addr), d->width, op_flag(store), false);
-	else
+	if (UNLIKELY(ref->tag != page_tag(v, addr) || !in_one_line(addr, d) ||
+		     !append_quickly(v, d, addr, ref->page->number, op_flag(store))))
 		slowly(index, info, addr, d, store);
 }
 
@@ -303,9 +324,7 @@ static ALWAYS_INLINE void everything_user(unsigned index, qemu_plugin_meminfo_t 
 	struct vcpu *v = vcpus[index];
 
 	v->accesses++;
-	if (LIKELY(in_one_line(addr, d) && d->width && v->lane))
-		append(v, d, addr, user_paddr(addr), d->width, op_flag(store), false);
-	else
+	if (UNLIKELY(!in_one_line(addr, d) || !append_quickly(v, d, addr, 0, op_flag(store))))
 		slowly(index, info, addr, d, store);
 }
 
@@ -480,7 +499,7 @@ static struct desc *describe(struct qemu_plugin_insn *insn, const struct x86 *x,
 	*d = (struct desc){
 		.pc = pc,
 		.back = (uint16_t)back,
-		.limit = (uint16_t)(tracer.opt.line - WIDTH_MAX),
+		.limit = tracer.judge_late ? -1 : (int16_t)(tracer.opt.line - WIDTH_MAX),
 		.one_width = x->one_width,
 		.flags = (uint8_t)((x->atomic ? MT_access_flag_atomic : 0) |
 				   (x->rmw ? MT_access_flag_load : 0) |

@@ -26,8 +26,12 @@
 #include "../filters/libmt/mt_log.h"
 #include "tracer.h"
 
-#define LANE_ALONE (1u << 17)		/* entries of the only lane: 6 MiB */
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define LANE_ALONE (1u << 17)		/* entries of the only lane: 4 MiB */
 #define LANE_SHARED (1u << 14)		/* of one among many */
+#define MARK_SHARED 32			/* accesses between two marks */
+#define AT_ONCE 16384			/* bytes of records that are encoded together */
 #define BLOCK_AGE_NS 200000000		/* an unfinished block is written after this */
 #define IDLE_MIN_NS 200000		/* the writer's naps */
 #define IDLE_MAX_NS 10000000
@@ -36,11 +40,12 @@ static struct {
 	pthread_mutex_t lock;		/* of all that follows but the atomics */
 	struct lane *lanes;
 	struct session_log log;
-	struct mt_log_encoder *encoder;
-	unsigned char *block;		/* records for the next block */
+	struct mt_log_encoder *encoder;	/* makes the next block, except */
+	unsigned char *some;		/* the last records for it */
 	size_t used;
-	uint64_t records;		/* in it */
-	uint64_t since;			/* when its first one came, ns */
+	bool unsound;			/* something could not be encoded */
+	uint64_t records;		/* for the next block */
+	uint64_t since;			/* when its first ones were seen, ns; or 0 */
 	uint64_t sampled;		/* accesses that passed the filter */
 	bool own_session, said;
 	dev_t dev;			/* of the log: is the descriptor still ours? */
@@ -62,6 +67,16 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* The host's clock. */
+static inline uint64_t host_clock(void)
+{
+#ifdef __x86_64__
+	return __builtin_ia32_rdtsc();
+#else
+	return now_ns();
+#endif
 }
 
 /* ---- blocks ------------------------------------------------------------- */
@@ -91,8 +106,16 @@ static int write_begin(struct session *s)
 {
 	_Alignas(8) static unsigned char buf[MT_RECORD_MAX];
 	const struct mt_hdr *begin = tracer_begin(buf, out.lanes && out.lanes->next);
+	/* Another one: ours holds the block that is to follow. */
+	struct mt_log_encoder *e = mt_log_encoder_new();
+	int failed = -1;
 
-	if (session_write_records(s, &out.log, out.encoder, begin, begin->size) < 0)
+	if (!e)
+		s->broken = ENOMEM;
+	else
+		failed = session_write_records(s, &out.log, e, begin, begin->size);
+	mt_log_encoder_free(e);
+	if (failed)
 		return -1;
 	s->begun = true;
 	s->records = 1;
@@ -109,7 +132,7 @@ static void count_malformed(struct session *s)
 
 	if (!drop.count)
 		return;
-	memcpy(out.block + out.used, &drop, sizeof(drop));
+	memcpy(out.some + out.used, &drop, sizeof(drop));
 	out.used += sizeof(drop);
 	out.records++;
 	s->dropped += drop.count;
@@ -138,50 +161,81 @@ static void check_descriptor(struct session *s)
 		s->broken = EBADF;
 }
 
-static void flush_block(void)
+/* Some records to the encoder, while they are in the cache; a broken log only counts. */
+static void encode_some(void)
+{
+	if (out.log.stream)
+		return;
+	if (!tracer.session->broken && mt_log_add(out.encoder, out.some, out.used) < 0)
+		out.unsound = true;
+	out.used = 0;
+}
+
+static void write_block(const void *bytes, size_t len)
 {
 	struct session *s = tracer.session;
-	const void *bytes;
-	long len;
 	int was;
 
-	count_malformed(s);
-	if (!out.used)
-		return;
-	/* Encode without the lock; a broken log only counts. */
-	bytes = out.block;
-	len = (long)out.used;
-	if (!s->broken && !out.log.stream)
-		len = mt_log_encode(out.encoder, out.block, out.used, &bytes);
 	session_lock(s);
 	was = s->broken;
 	if (!was)
 		check_descriptor(s);
-	if (len >= 0 && !s->broken && !s->begun) {
-		if (write_begin(s) == 0 && !out.log.stream)
-			len = mt_log_encode(out.encoder, out.block, out.used, &bytes);
-	}
-	if (len < 0 && !was)
-		s->broken = ENOMEM;
-	if (!s->broken && session_write(s, &out.log, bytes, (size_t)len) == 0)
+	if (!s->broken && out.unsound)
+		s->broken = EINVAL;
+	if (!s->broken && !s->begun)
+		(void)!write_begin(s);		/* failed: then broken says so */
+	if (!s->broken && session_write(s, &out.log, bytes, len) == 0)
 		s->records += out.records;
 	else
 		s->lost += out.records;
 	if (s->broken && !was)
 		say_broken(s->broken);
 	session_unlock(s);
-	out.used = out.records = 0;
 }
 
-static void *block_room(size_t bytes)
+static void flush_block(void)
+{
+	const void *bytes = out.some;
+	size_t len;
+
+	count_malformed(tracer.session);
+	if (!out.records)
+		return;
+	/* Encode without the lock. */
+	encode_some();
+	len = out.log.stream ? out.used : mt_log_end_block(out.encoder, &bytes);
+	write_block(bytes, len);
+	out.used = out.records = out.since = 0;
+	out.unsound = false;
+}
+
+/* Called now and then: what has come meanwhile is not kept for long. */
+static void flush_old_block(void)
+{
+	uint64_t now = now_ns();
+
+	if (!out.records)
+		return;
+	if (!out.since)
+		out.since = now;
+	else if (now - out.since > BLOCK_AGE_NS)
+		flush_block();
+}
+
+static void make_room(void)
+{
+	encode_some();
+	if (out.log.stream || mt_log_added(out.encoder) > MT_LOG_BLOCK - AT_ONCE)
+		flush_block();
+}
+
+static inline void *block_room(size_t bytes)
 {
 	void *at;
 
-	if (out.used + bytes + sizeof(struct mt_drop) > MT_LOG_BLOCK)
-		flush_block();
-	if (!out.used)
-		out.since = now_ns();
-	at = out.block + out.used;
+	if (UNLIKELY(out.used + bytes > AT_ONCE))
+		make_room();
+	at = out.some + out.used;
 	out.used += bytes;
 	out.records++;
 	return at;
@@ -189,47 +243,82 @@ static void *block_room(size_t bytes)
 
 /* ---- from entries to records --------------------------------------------- */
 
-#define SEEN 4096			/* pages that the writer finds at once */
-static struct page *seen[SEEN];
+#define AHEAD 8				/* entries */
+#define SEEN 1024			/* pages that the writer finds at once */
+static struct seen {
+	uint64_t number;
+	struct page *page;
+} seen[SEEN];
 
 /* The movement rule, in the order of the log. */
-static bool judge(uint64_t paddr, unsigned slot, bool store)
+static inline bool judge(uint64_t paddr, unsigned slot, bool store)
 {
 	struct lines *lines = &tracer.lines;
 	uint64_t number = paddr >> LINES_PAGE_SHIFT;
-	struct page **at = &seen[number % SEEN];
+	struct seen *at = &seen[number % SEEN];
 	_Atomic uint64_t *state;
 
-	if (!*at || (*at)->number != number)
-		*at = lines_page(lines, number);
-	if (!*at)
+	if (at->number != number || !at->page)
+		*at = (struct seen){ number, lines_page(lines, number) };
+	if (!at->page)
 		return true;
-	state = lines_state(*at, paddr, lines->shift, lines->words);
+	state = lines_state(at->page, paddr, lines->shift, lines->words);
 	return store ? lines_store(state, slot, lines->words)
 		     : lines_load(state, slot, lines->words);
 }
 
-static void take_access(const struct lane *l, const struct entry *e)
+static inline uint64_t entry_paddr(const struct entry *e)
 {
-	unsigned flags = e->flags;
+	if (!tracer.system)
+		return user_paddr(e->addr);
+	return e->what >> 16 << LINES_PAGE_SHIFT | (e->addr & (LINES_PAGE - 1));
+}
+
+/* Lines are many, and met in any order: those of accesses to come in time. */
+static inline void judge_soon(uint64_t paddr)
+{
+	uint64_t number = paddr >> LINES_PAGE_SHIFT;
+	const struct seen *at = &seen[number % SEEN];
+
+	if (at->page && at->number == number)
+		__builtin_prefetch(lines_state(at->page, paddr, tracer.lines.shift,
+					       tracer.lines.words));
+}
+
+static inline void take_access(const struct entry *e, uint32_t cpu, uint32_t slot)
+{
+	unsigned flags = e->what >> 8 & 0xff;
+	uint64_t paddr = entry_paddr(e);
 	struct mt_access *a;
 
-	if (tracer.judge_late && judge(e->paddr, tracer.system ? e->vcpu : l->slot,
-				       flags & MT_access_flag_store))
+	if (tracer.judge_late && judge(paddr, slot, flags & MT_access_flag_store))
 		flags |= MT_access_flag_moved;
 	if (tracer.opt.sample > 1 && out.sampled++ % tracer.opt.sample)
 		return;
 	a = block_room(sizeof(*a));
-	a->hdr.kind = MT_KIND_access;
-	a->hdr.size = sizeof(*a);
-	a->hdr.cpu = tracer.system ? e->vcpu : l->cpu;
-	a->hdr.time = e->time;
-	a->pc = e->pc;
-	a->addr = e->addr;
-	a->paddr = e->paddr;
-	a->width = e->width;
-	a->flags = (uint16_t)flags;
-	a->object = a->field = a->stack = 0;
+	*a = (struct mt_access){
+		.hdr = { .kind = MT_KIND_access, .size = sizeof(*a), .cpu = cpu, .time = e->time },
+		.pc = e->pc, .addr = e->addr, .paddr = paddr,
+		.width = e->what & 0xff, .flags = (uint16_t)flags,
+	};
+}
+
+/* Takes the accesses that come first; returns where they end. */
+static uint64_t take_accesses(const struct lane *l, uint64_t tail, uint64_t head)
+{
+	uint32_t cpu = l->taken_cpu, slot = tracer.system ? cpu : l->slot;
+	const struct entry *ring = l->ring, *e;
+	uint64_t mask = l->mask;
+
+	for (; tail != head; tail++) {
+		e = &ring[tail & mask];
+		if (!(e->what & 0xff))
+			break;
+		if (tracer.judge_late)
+			judge_soon(entry_paddr(&ring[(tail + AHEAD) & mask]));
+		take_access(e, cpu, slot);
+	}
+	return tail;
 }
 
 static uint64_t entries_for(uint64_t bytes)
@@ -253,7 +342,17 @@ static uint64_t take_record(const struct lane *l, uint64_t tail, uint64_t bytes)
 	return n;
 }
 
-/* Takes entries from l while their stamp is at most `until`. */
+/* True, and the mark is in force, if it is not later than `until`. */
+static bool take_mark(struct lane *l, const struct entry *e, uint64_t until)
+{
+	if (e->addr > until)
+		return false;
+	l->stamp = e->addr;
+	l->taken_cpu = (uint32_t)e->pc;
+	return true;
+}
+
+/* Takes entries from l while their mark is at most `until`. */
 static void take_run(struct lane *l, uint64_t head, uint64_t until)
 {
 	uint64_t tail = atomic_load_explicit(&l->tail, memory_order_relaxed), start = tail;
@@ -261,13 +360,14 @@ static void take_run(struct lane *l, uint64_t head, uint64_t until)
 	while (tail != head) {
 		const struct entry *e = &l->ring[tail & l->mask];
 
-		if (e->stamp > until)
-			break;
-		tail++;
-		if (e->width)
-			take_access(l, e);
+		if (e->what & 0xff)
+			tail = take_accesses(l, tail, head);
+		else if (e->what == ENTRY_RECORD)
+			tail += 1 + take_record(l, tail + 1, e->addr);
+		else if (take_mark(l, e, until))
+			tail++;
 		else
-			tail += take_record(l, tail, e->addr);
+			break;
 		/* Room for a waiting producer, without touching its line too often. */
 		if (tail - start >= 1024) {
 			atomic_store_explicit(&l->tail, tail, memory_order_release);
@@ -275,6 +375,15 @@ static void take_run(struct lane *l, uint64_t head, uint64_t until)
 		}
 	}
 	atomic_store_explicit(&l->tail, tail, memory_order_release);
+}
+
+/* What the next entry of a lane that is not empty is merged by. */
+static uint64_t next_stamp(const struct lane *l)
+{
+	uint64_t tail = atomic_load_explicit(&l->tail, memory_order_relaxed);
+	const struct entry *e = &l->ring[tail & l->mask];
+
+	return e->what == ENTRY_MARK ? e->addr : l->stamp;
 }
 
 /*
@@ -287,11 +396,11 @@ static struct lane *oldest_lane(uint64_t limit, uint64_t *until)
 	uint64_t first = limit, second = limit;
 
 	for (l = out.lanes; l; l = l->next) {
-		uint64_t tail = atomic_load_explicit(&l->tail, memory_order_relaxed), stamp;
+		uint64_t stamp;
 
-		if (tail == l->snapshot)
+		if (l->tail == l->snapshot)
 			continue;
-		stamp = l->ring[tail & l->mask].stamp;
+		stamp = next_stamp(l);
 		if (stamp <= first) {
 			second = best ? first : second;
 			first = stamp;
@@ -333,7 +442,7 @@ static void reap_lanes(void)
  */
 static bool drain(void)
 {
-	uint64_t limit = lane_clock(), until;
+	uint64_t limit = host_clock(), until;
 	struct lane *l;
 	bool any = false;
 
@@ -376,8 +485,7 @@ static void *writer(void *unused)
 		if (tracer_vcpus_known()) {
 			pthread_mutex_lock(&out.lock);
 			any = drain();
-			if (out.used && now_ns() - out.since > BLOCK_AGE_NS)
-				flush_block();
+			flush_old_block();
 			pthread_mutex_unlock(&out.lock);
 		}
 		idle = any ? IDLE_MIN_NS : idle < IDLE_MAX_NS ? idle * 2 : IDLE_MAX_NS;
@@ -426,7 +534,7 @@ struct lane *lane_open(uint32_t cpu, uint32_t slot)
 		free(l);
 		return NULL;
 	}
-	*l = (struct lane){ .ring = ring, .mask = n - 1, .cpu = cpu, .slot = slot };
+	*l = (struct lane){ .ring = ring, .mask = n - 1, .cpu = cpu, .slot = slot, .taken_cpu = cpu };
 	own_lane = l;
 	pthread_mutex_lock(&out.lock);
 	l->next = out.lanes;
@@ -447,7 +555,7 @@ void lane_close(struct lane *l)
  * Waits until half of the lane is free: to wake up for every entry costs more
  * than all the rest, and the writer has the other half to go on with.
  */
-void lane_wait(struct lane *l, uint64_t n)
+static void lane_wait(struct lane *l, uint64_t n)
 {
 	static const struct timespec moment = { .tv_nsec = 500000 };
 	uint64_t enough = n;
@@ -466,28 +574,44 @@ void lane_wait(struct lane *l, uint64_t n)
 	}
 }
 
+/* Puts a mark, after which n more entries fit. */
+static uint64_t put_mark(struct lane *l, uint32_t cpu, uint64_t n)
+{
+	uint64_t head = atomic_load_explicit(&l->head, memory_order_relaxed);
+
+	if (head + n + 1 - l->tail_seen > l->mask + 1)
+		lane_wait(l, n + 1);
+	l->ring[head & l->mask] = (struct entry){
+		.pc = cpu, .addr = host_clock(), .what = ENTRY_MARK
+	};
+	l->cpu = cpu;
+	atomic_store_explicit(&l->head, head + 1, memory_order_release);
+	return head + 1;
+}
+
+void lane_mark(struct lane *l, uint32_t cpu)
+{
+	l->next_mark = put_mark(l, cpu, MARK_SHARED) + MARK_SHARED;
+}
+
 void out_put(struct vcpu *v, struct mt_hdr *rec)
 {
 	struct lane *l = v->lane;
 	uint64_t n = entries_for(rec->size), i, head;
-	struct entry *first;
 
 	if (!l)
 		return;
 	rec->cpu = v->cpu;
 	rec->time = v->now;
-	head = atomic_load_explicit(&l->head, memory_order_relaxed);
-	if (head + n + 1 - l->tail_seen > l->mask + 1)
-		lane_wait(l, n + 1);
-	l->until_stamp = 0;
-	first = &l->ring[head & l->mask];
-	*first = (struct entry){ .addr = rec->size, .stamp = l->stamp = lane_clock() };
+	head = put_mark(l, v->cpu, n + 1);
+	l->ring[head & l->mask] = (struct entry){ .addr = rec->size, .what = ENTRY_RECORD };
 	for (i = 0; i < n; i++) {
-		size_t done = i * sizeof(*first), part = rec->size - done;
+		size_t done = i * sizeof(*l->ring), part = rec->size - done;
 
 		memcpy(&l->ring[(head + 1 + i) & l->mask], (const char *)rec + done,
-		       part < sizeof(*first) ? part : sizeof(*first));
+		       part < sizeof(*l->ring) ? part : sizeof(*l->ring));
 	}
+	l->next_mark = head + 1 + n;
 	atomic_store_explicit(&l->head, head + 1 + n, memory_order_release);
 }
 
@@ -564,8 +688,8 @@ int out_open(void)
 	out.dev = st.st_dev;
 	out.ino = st.st_ino;
 	out.encoder = mt_log_encoder_new();
-	out.block = malloc(MT_LOG_BLOCK + MT_RECORD_MAX);
-	if (!out.encoder || !out.block) {
+	out.some = malloc(AT_ONCE + MT_RECORD_MAX + sizeof(struct mt_drop));
+	if (!out.encoder || !out.some) {
 		tracer_warn("no memory");
 		return -1;
 	}

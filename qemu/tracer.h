@@ -22,7 +22,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 #include <qemu-plugin.h>
 
@@ -90,7 +89,8 @@ void tracer_totals(uint64_t *accesses, uint64_t *instructions);
 struct desc {
 	uint64_t pc;
 	uint16_t back;			/* instructions from this one to the end of its block */
-	uint16_t limit;			/* at a greater offset in a line the access may cross it */
+	int16_t limit;			/* an access farther on in a line takes more: it may cross it,
+					   or, if all are logged, have no width yet or need a mark */
 	uint8_t flags;			/* MT_access_flag_: atomic, kernel; load: its stores are rmw */
 	uint8_t width;			/* of all its accesses; 0: not known, or different ones */
 	bool one_width;			/* width may be kept once it is known */
@@ -159,15 +159,24 @@ void vcpu_forget_pages(struct vcpu *v);
 /* ---- lanes -------------------------------------------------------------- */
 
 /*
- * An access on its way to the writer.  width 0: a record follows in the next
- * entries, addr is its size.
+ * An access on its way to the writer: as small as can be, since each of them
+ * crosses from one core's cache to another's.
  */
 struct entry {
-	uint64_t pc, addr, paddr, time;
-	uint64_t stamp;			/* host clock, by which lanes are merged */
-	uint8_t width, flags;
-	uint16_t vcpu;			/* system mode: the cpu */
+	uint64_t pc, addr, time;
+	uint64_t what;			/* width | flags << 8 | in system mode page << 16 */
 };
+
+/* What is no access has a width of 0: see what it is. */
+enum {
+	ENTRY_MARK = 1 << 8,		/* next ones: of cpu pc, from addr on by the host's clock */
+	ENTRY_RECORD = 2 << 8,		/* in the next entries: of addr bytes */
+};
+
+static inline uint64_t entry_what(unsigned width, unsigned flags, uint64_t page)
+{
+	return width | flags << 8 | page << 16;
+}
 
 /*
  * A queue from one host thread to the writer.  head and tail only grow; what
@@ -177,41 +186,42 @@ struct lane {
 	struct entry *ring;
 	uint64_t mask;			/* entries - 1 */
 	uint64_t tail_seen;		/* tail, when the producer last looked */
-	uint64_t stamp;
-	unsigned until_stamp;		/* accesses that may still share the stamp */
-	uint32_t cpu;			/* user mode: in the log */
-	uint32_t slot;
+	uint64_t next_mark;		/* at this head the next access needs a mark */
+	uint32_t cpu;			/* of the last mark */
+	uint32_t slot;			/* user mode */
 	_Atomic bool closed;		/* its thread has ended */
-	struct lane *next;		/* these two are the writer's */
+	_Alignas(64) struct lane *next;	/* from here on the writer's */
 	uint64_t snapshot;		/* head, when it last looked */
+	uint64_t stamp;			/* of the last mark that was taken */
+	uint32_t taken_cpu;
 	_Alignas(64) _Atomic uint64_t head;
 	_Alignas(64) _Atomic uint64_t tail;
 };
 
-/* The host's clock. */
-static inline uint64_t lane_clock(void)
-{
-#ifdef __x86_64__
-	return __builtin_ia32_rdtsc();
-#else
-	struct timespec t;
+/*
+ * Makes room for an access with a mark before it, and puts the mark.  Marks are
+ * what lanes are merged by.  Reading the clock costs more than the rest of an
+ * entry, so where every access is logged some share one; whatever may order
+ * threads (atomics, records) takes one of its own.
+ */
+void lane_mark(struct lane *l, uint32_t cpu);
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-#endif
+/* The next access gets a mark: all that others did so far was before it. */
+static inline void lane_fresh(struct lane *l)
+{
+	l->next_mark = l->head;
 }
 
-/* Waits until n more entries fit. */
-void lane_wait(struct lane *l, uint64_t n);
+/* May the cpu's next access do without? */
+static inline bool lane_ready(const struct lane *l, uint32_t cpu)
+{
+	return atomic_load_explicit(&l->head, memory_order_relaxed) != l->next_mark && cpu == l->cpu;
+}
 
-/* The entry to fill in next; lane_push makes it visible. */
+/* Where the next entry goes; lane_push makes it visible. */
 static inline struct entry *lane_next(struct lane *l)
 {
-	uint64_t head = atomic_load_explicit(&l->head, memory_order_relaxed);
-
-	if (__builtin_expect(head - l->tail_seen > l->mask, 0))
-		lane_wait(l, 1);
-	return &l->ring[head & l->mask];
+	return &l->ring[atomic_load_explicit(&l->head, memory_order_relaxed) & l->mask];
 }
 
 static inline void lane_push(struct lane *l)
@@ -219,22 +229,6 @@ static inline void lane_push(struct lane *l)
 	uint64_t head = atomic_load_explicit(&l->head, memory_order_relaxed);
 
 	atomic_store_explicit(&l->head, head + 1, memory_order_release);
-}
-
-/*
- * A stamp for the next entry.  Reading the clock costs more than the rest of
- * an entry, so where every access is logged some share one; whatever may order
- * threads (atomics, records) takes a fresh one.
- */
-#define STAMP_SHARED 32
-
-static inline uint64_t lane_stamp(struct lane *l, bool fresh)
-{
-	if (fresh || !l->until_stamp--) {
-		l->until_stamp = STAMP_SHARED - 1;
-		l->stamp = lane_clock();
-	}
-	return l->stamp;
 }
 
 /* ---- what callbacks do (access.c, guest.c) -------------------------------- */

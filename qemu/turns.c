@@ -52,7 +52,7 @@ static void wait_for_turn(struct vcpu *v)
 	while (ring.current != &own && taking_turns())
 		if (pthread_cond_timedwait(&own.mine, &ring.lock, &until) != 0)
 			ring.current = &own;
-	v->lane->until_stamp = 0;	/* all that the others did was before */
+	lane_fresh(v->lane);
 }
 
 /* Last in line: right before the one whose turn it is. */

@@ -19,32 +19,6 @@ bool mt_log_judged(const struct mt_hdr *rec)
 
 /* ---- the header -------------------------------------------------------- */
 
-static void widen(uint64_t *min, uint64_t *max, uint64_t n)
-{
-	if (n < *min)
-		*min = n;
-	if (n > *max)
-		*max = n;
-}
-
-static void sum_up(struct mt_log_block *b, const struct mt_hdr *rec)
-{
-	const struct mt_access *a = (const struct mt_access *)rec;
-
-	b->records++;
-	if (rec->kind != MT_KIND_access && !mt_log_judged(rec))
-		return;
-	b->judged++;
-	widen(&b->time_min, &b->time_max, rec->time);
-	b->cpus[rec->cpu / 64 % 4] |= 1ull << rec->cpu % 64;
-	if (rec->kind != MT_KIND_access)
-		return;
-	b->accesses++;
-	widen(&b->pc_min, &b->pc_max, a->pc);
-	widen(&b->paddr_min, &b->paddr_max, a->paddr);
-	b->pages |= 1ull << (mt_log_page(a->paddr) >> 26);
-}
-
 void mt_log_start(struct mt_log_block *b, enum mt_log_coding coding)
 {
 	*b = (struct mt_log_block){
@@ -52,24 +26,6 @@ void mt_log_start(struct mt_log_block *b, enum mt_log_coding coding)
 		.coding = (uint8_t)coding,
 		.time_min = UINT64_MAX, .pc_min = UINT64_MAX, .paddr_min = UINT64_MAX,
 	};
-}
-
-/* Fills in what a reader wants to know before it decodes; -1: malformed. */
-static int describe(struct mt_log_block *b, const unsigned char *records, size_t len)
-{
-	const char *why;
-
-	mt_log_start(b, MT_LOG_PREDICTED);
-	b->raw_size = (uint32_t)len;
-	for (size_t at = 0; at < len; ) {
-		int size = mt_frame(records + at, len - at, &why);
-
-		if (size <= 0)
-			return -1;
-		sum_up(b, (const struct mt_hdr *)(records + at));
-		at += (size_t)size;
-	}
-	return 0;
 }
 
 void mt_log_seal(struct mt_log_block *b, const void *payload, size_t size)
@@ -119,7 +75,14 @@ bool mt_log_payload_ok(const struct mt_log_block *b, const void *payload)
 struct mt_log_encoder {
 	struct mt_packer *packer;
 	unsigned char *block;		/* header and payload */
+	struct mt_log_block head;	/* of what was added so far */
 };
+
+static void start_block(struct mt_log_encoder *e)
+{
+	mt_log_start(&e->head, MT_LOG_PREDICTED);
+	mt_pack_start(e->packer);
+}
 
 struct mt_log_encoder *mt_log_encoder_new(void)
 {
@@ -129,10 +92,12 @@ struct mt_log_encoder *mt_log_encoder_new(void)
 		return NULL;
 	e->packer = mt_packer_new();
 	e->block = malloc(sizeof(struct mt_log_block) + mt_packer_bound());
-	if (e->packer && e->block)
-		return e;
-	mt_log_encoder_free(e);
-	return NULL;
+	if (!e->packer || !e->block) {
+		mt_log_encoder_free(e);
+		return NULL;
+	}
+	start_block(e);
+	return e;
 }
 
 void mt_log_encoder_free(struct mt_log_encoder *e)
@@ -144,20 +109,111 @@ void mt_log_encoder_free(struct mt_log_encoder *e)
 	free(e);
 }
 
-long mt_log_encode(struct mt_log_encoder *e, const void *records, size_t len, const void **block)
+static inline uint64_t least(uint64_t a, uint64_t b)
 {
-	struct mt_log_block *b = (struct mt_log_block *)e->block;
-	unsigned char *payload = e->block + sizeof(*b);
-	size_t size;
+	return a < b ? a : b;
+}
 
-	if (len > MT_LOG_BLOCK + MT_RECORD_MAX || describe(b, records, len) < 0) {
+static inline uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void sum_up_judged(struct mt_log_block *b, const struct mt_hdr *rec, size_t n)
+{
+	b->judged += (uint32_t)n;
+	b->time_min = least(b->time_min, rec->time);
+	b->time_max = most(b->time_max, rec->time);
+	b->cpus[rec->cpu / 64 % 4] |= 1ull << rec->cpu % 64;
+}
+
+/* Of one cpu.  In a copy of the header, which the compiler keeps in registers. */
+static void sum_up_accesses(struct mt_log_block *head, const struct mt_access *a, size_t n)
+{
+	struct mt_log_block b = *head;
+
+	sum_up_judged(&b, &a->hdr, n);
+	b.accesses += (uint32_t)n;
+	for (const struct mt_access *end = a + n; a < end; a++) {
+		b.time_min = least(b.time_min, a->hdr.time);
+		b.time_max = most(b.time_max, a->hdr.time);
+		b.pc_min = least(b.pc_min, a->pc);
+		b.pc_max = most(b.pc_max, a->pc);
+		b.paddr_min = least(b.paddr_min, a->paddr);
+		b.paddr_max = most(b.paddr_max, a->paddr);
+		b.pages |= 1ull << (mt_log_page(a->paddr) >> 26);
+	}
+	*head = b;
+}
+
+/* At most as many accesses at once as stay in the first-level cache. */
+#define AT_ONCE 256
+
+/* Bytes of the records in front that were added; -1: malformed. */
+static long add_some(struct mt_log_encoder *e, const void *records, size_t len)
+{
+	const struct mt_hdr *rec = records;
+	const char *why;
+	size_t n;
+	int size;
+
+	if (len >= sizeof(struct mt_access) && mt_is_access(rec)) {
+		n = len / sizeof(struct mt_access);
+		n = mt_pack_accesses(e->packer, records, n < AT_ONCE ? n : AT_ONCE);
+		sum_up_accesses(&e->head, records, n);
+		e->head.records += (uint32_t)n;
+		return (long)(n * sizeof(struct mt_access));
+	}
+	size = mt_frame(records, len, &why);
+	if (size <= 0)
+		return -1;
+	mt_pack_other(e->packer, rec);
+	if (mt_log_judged(rec))
+		sum_up_judged(&e->head, rec, 1);
+	e->head.records++;
+	return size;
+}
+
+int mt_log_add(struct mt_log_encoder *e, const void *records, size_t len)
+{
+	const unsigned char *at = records, *end = at + len;
+	long done = 0;
+
+	if (e->head.raw_size + len > MT_LOG_BLOCK + MT_RECORD_MAX)
+		done = -1;
+	for (; at < end && done >= 0; at += done)
+		done = add_some(e, at, (size_t)(end - at));
+	if (done < 0) {
+		start_block(e);
 		errno = EINVAL;
 		return -1;
 	}
-	size = mt_pack(e->packer, records, len, payload);
-	mt_log_seal(b, payload, size);
+	e->head.raw_size += (uint32_t)len;
+	return 0;
+}
+
+size_t mt_log_added(const struct mt_log_encoder *e)
+{
+	return e->head.raw_size;
+}
+
+size_t mt_log_end_block(struct mt_log_encoder *e, const void **block)
+{
+	struct mt_log_block *b = (struct mt_log_block *)e->block;
+	size_t size = mt_pack_end(e->packer, b + 1);
+
+	*b = e->head;
+	mt_log_seal(b, b + 1, size);
+	start_block(e);
 	*block = e->block;
-	return (long)(sizeof(*b) + size);
+	return sizeof(*b) + size;
+}
+
+long mt_log_encode(struct mt_log_encoder *e, const void *records, size_t len, const void **block)
+{
+	if (mt_log_add(e, records, len) < 0)
+		return -1;
+	return (long)mt_log_end_block(e, block);
 }
 
 /* ---- decoding ---------------------------------------------------------- */

@@ -91,11 +91,22 @@ struct mt_log_encoder *mt_log_encoder_new(void);
 void mt_log_encoder_free(struct mt_log_encoder *e);
 
 /*
- * Encodes whole records (at most MT_LOG_BLOCK + MT_RECORD_MAX bytes of them)
- * as one block.  *block is the encoder's and lives until the next call.
- * Returns the block's length, or -1 when there is no memory, or the records
- * are malformed.
+ * Adds whole records to the block that the encoder is making, which holds at
+ * most MT_LOG_BLOCK + MT_RECORD_MAX bytes of them.  -1 with errno when there
+ * is no room for them or they are malformed; the block is empty again then.
  */
+MT_MUST_CHECK int mt_log_add(struct mt_log_encoder *e, const void *records, size_t len);
+
+/* Bytes of the records that were added. */
+size_t mt_log_added(const struct mt_log_encoder *e);
+
+/*
+ * Ends the block and begins another one.  *block is the encoder's and lives
+ * until the next one ends.  Returns its length.
+ */
+size_t mt_log_end_block(struct mt_log_encoder *e, const void **block);
+
+/* All at once, with nothing added before: the block's length, or -1. */
 MT_MUST_CHECK long mt_log_encode(struct mt_log_encoder *e, const void *records, size_t len,
 				 const void **block);
 

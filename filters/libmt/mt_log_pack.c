@@ -28,6 +28,7 @@ struct mt_packer {
 	struct mt_model model;
 	unsigned char *part[MT_S_COUNT];
 	unsigned char *end[MT_S_COUNT];
+	uint64_t source, run;		/* records in a row that RUNS does not tell of yet */
 };
 
 struct mt_packer *mt_packer_new(void)
@@ -57,7 +58,7 @@ void mt_packer_free(struct mt_packer *p)
 	free(p);
 }
 
-/* ---- one access -------------------------------------------------------- */
+/* ---- varints ----------------------------------------------------------- */
 
 static inline void put(struct mt_packer *p, enum mt_stream s, uint64_t n)
 {
@@ -75,6 +76,28 @@ static inline void put_signed(struct mt_packer *p, enum mt_stream s, uint64_t n)
 {
 	put(p, s, mt_zigzag(n));
 }
+
+/*
+ * The same without a branch for each byte, which would be guessed wrong as
+ * often as lengths differ.  Groups of 28, 14 and then 7 bits move apart.
+ */
+static inline void put_evenly(struct mt_packer *p, enum mt_stream s, uint64_t n)
+{
+	unsigned bits = 63 - (unsigned)__builtin_clzll(n | 1), bytes = (bits * 9 + 73) / 64;
+
+	if (bytes > 8) {
+		put(p, s, n);
+		return;
+	}
+	n = (n & 0xfffffff) | (n & 0xfffffff0000000) << 4;
+	n = (n & 0x00003fff00003fff) | (n & 0x0fffc0000fffc000) << 2;
+	n = (n & 0x007f007f007f007f) | (n & 0x3f803f803f803f80) << 1;
+	n |= 0x80808080808080 & ((1ull << 8 * (bytes - 1)) - 1);
+	memcpy(p->end[s], &n, 8);	/* there is room for 10 */
+	p->end[s] += bytes;
+}
+
+/* ---- one access -------------------------------------------------------- */
 
 static inline unsigned pack_pc(struct mt_packer *p, struct mt_lane *l, uint64_t pc)
 {
@@ -98,22 +121,20 @@ static inline unsigned pack_pc(struct mt_packer *p, struct mt_lane *l, uint64_t 
 static inline unsigned pack_addr(struct mt_packer *p, struct mt_lane *l, struct mt_site *s,
 				 uint64_t addr)
 {
-	uint64_t far = mt_zigzag(addr - s->addr), near = mt_zigzag(addr - l->addr);
-	unsigned control;
+	uint64_t stride = addr - s->addr, step = addr - l->addr;
+	unsigned control = 0;
 
-	if (addr == s->addr + s->stride) {
-		control = 0;
-	} else if (addr == l->addr + s->step) {
+	if (stride != s->stride) {
+		uint64_t far = mt_zigzag(stride), near = mt_zigzag(step);
+
 		control = 1 << 2;
-	} else if (far <= near) {
-		control = 2 << 2;
-		put(p, MT_S_ADDR, far);
-	} else {
-		control = 3 << 2;
-		put(p, MT_S_ADDR, near);
+		if (step != s->step) {
+			control = far <= near ? 2 << 2 : 3 << 2;
+			put_evenly(p, MT_S_ADDR, far <= near ? far : near);
+		}
 	}
-	s->stride = addr - s->addr;
-	s->step = addr - l->addr;
+	s->stride = stride;
+	s->step = step;
 	s->addr = l->addr = addr;
 	return control;
 }
@@ -175,9 +196,8 @@ static inline unsigned pack_ids(struct mt_packer *p, struct mt_site *s, const st
 	return MT_C_IDS;
 }
 
-static inline void pack_access(struct mt_packer *p, const struct mt_access *a)
+static inline unsigned pack_access(struct mt_packer *p, struct mt_lane *l, const struct mt_access *a)
 {
-	struct mt_lane *l = &p->model.lanes[a->hdr.cpu % MT_LANES];
 	struct mt_site *s = mt_site(&p->model, a->pc, a->hdr.cpu);
 	unsigned control;
 
@@ -186,38 +206,51 @@ static inline void pack_access(struct mt_packer *p, const struct mt_access *a)
 	control |= pack_shape(p, s, a);
 	control |= pack_paddr(p, l, a);
 	control |= pack_time(p, l, s, a->hdr.time);
-	control |= pack_ids(p, s, a);
-	*p->end[MT_S_CONTROL]++ = (unsigned char)control;
+	return control | pack_ids(p, s, a);
 }
 
 /* ---- a block ----------------------------------------------------------- */
 
-/* 0 for records that are no accesses, cpu + 1 for accesses. */
-static uint64_t source_of(const struct mt_hdr *rec)
+void mt_pack_start(struct mt_packer *p)
 {
-	return rec->kind == MT_KIND_access ? (uint64_t)rec->cpu + 1 : 0;
+	memset(&p->model, 0, sizeof(p->model));
+	memcpy(p->end, p->part, sizeof(p->end));
+	p->run = 0;
 }
 
-static void pack_records(struct mt_packer *p, const unsigned char *at, const unsigned char *end)
+/* The next n records are of that source: 0 for RAW, cpu + 1 for accesses. */
+static void count_run(struct mt_packer *p, uint64_t source, uint64_t n)
 {
-	while (at < end) {
-		uint64_t source = source_of((const struct mt_hdr *)at), n = 0;
-
-		do {
-			const struct mt_hdr *rec = (const struct mt_hdr *)at;
-
-			if (source) {
-				pack_access(p, (const struct mt_access *)rec);
-			} else {
-				memcpy(p->end[MT_S_RAW], rec, rec->size);
-				p->end[MT_S_RAW] += rec->size;
-			}
-			at += rec->size;
-			n++;
-		} while (at < end && source_of((const struct mt_hdr *)at) == source);
-		put(p, MT_S_RUNS, source);
-		put(p, MT_S_RUNS, n - 1);
+	if (source != p->source && p->run) {
+		put(p, MT_S_RUNS, p->source);
+		put(p, MT_S_RUNS, p->run - 1);
+		p->run = 0;
 	}
+	p->source = source;
+	p->run += n;
+}
+
+size_t mt_pack_accesses(struct mt_packer *p, const struct mt_access *a, size_t max)
+{
+	uint32_t cpu = a->hdr.cpu;
+	struct mt_lane lane = p->model.lanes[cpu % MT_LANES];	/* in registers meanwhile */
+	unsigned char *control = p->end[MT_S_CONTROL];
+	size_t n = 0;
+
+	do
+		control[n] = (unsigned char)pack_access(p, &lane, &a[n]);
+	while (++n < max && mt_is_access(&a[n].hdr) && a[n].hdr.cpu == cpu);
+	p->model.lanes[cpu % MT_LANES] = lane;
+	p->end[MT_S_CONTROL] += n;
+	count_run(p, (uint64_t)cpu + 1, n);
+	return n;
+}
+
+void mt_pack_other(struct mt_packer *p, const struct mt_hdr *rec)
+{
+	memcpy(p->end[MT_S_RAW], rec, rec->size);
+	p->end[MT_S_RAW] += rec->size;
+	count_run(p, 0, 1);
 }
 
 size_t mt_packer_bound(void)
@@ -229,14 +262,12 @@ size_t mt_packer_bound(void)
 	return sum;
 }
 
-size_t mt_pack(struct mt_packer *p, const void *records, size_t len, void *payload)
+size_t mt_pack_end(struct mt_packer *p, void *payload)
 {
 	uint32_t (*sizes)[2] = payload;
 	unsigned char *to = (unsigned char *)payload + MT_S_COUNT * sizeof(*sizes);
 
-	memset(&p->model, 0, sizeof(p->model));
-	memcpy(p->end, p->part, sizeof(p->end));
-	pack_records(p, records, (const unsigned char *)records + len);
+	count_run(p, UINT64_MAX, 0);
 	for (int s = 0; s < MT_S_COUNT; s++) {
 		size_t raw = (size_t)(p->end[s] - p->part[s]);
 		size_t coded = raw ? libdeflate_deflate_compress(p->deflate, p->part[s], raw, to, raw - 1) : 0;

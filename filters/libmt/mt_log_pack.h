@@ -7,6 +7,12 @@
 
 #include "mt_log.h"
 
+/* An access as long as it has to be; anything else is for mt_frame to judge. */
+static inline bool mt_is_access(const struct mt_hdr *rec)
+{
+	return rec->kind == MT_KIND_access && rec->size == sizeof(struct mt_access);
+}
+
 /* NULL when there is no memory. */
 struct mt_packer *mt_packer_new(void);
 void mt_packer_free(struct mt_packer *p);
@@ -14,8 +20,17 @@ void mt_packer_free(struct mt_packer *p);
 /* The longest payload that mt_pack can make. */
 size_t mt_packer_bound(void);
 
-/* Whole records, at most MT_LOG_BLOCK + MT_RECORD_MAX bytes: the payload's length. */
-size_t mt_pack(struct mt_packer *p, const void *records, size_t len, void *payload);
+/*
+ * A block: start, then whole records, at most MT_LOG_BLOCK + MT_RECORD_MAX
+ * bytes of them in all, then end, which returns the payload's length.
+ *
+ * mt_pack_accesses takes the accesses of one cpu that come first, *a being one
+ * and max as many as there may be room for, and returns how many they are.
+ */
+void mt_pack_start(struct mt_packer *p);
+size_t mt_pack_accesses(struct mt_packer *p, const struct mt_access *a, size_t max);
+void mt_pack_other(struct mt_packer *p, const struct mt_hdr *rec);
+size_t mt_pack_end(struct mt_packer *p, void *payload);
 
 struct mt_unpacker *mt_unpacker_new(void);
 void mt_unpacker_free(struct mt_unpacker *u);
