@@ -15,7 +15,7 @@
 
 #include "tracer.h"
 
-#define PATIENCE_NS 20000000
+#define PATIENCE_NS 100000000	/* several turns of a busy host's own scheduler */
 
 static struct ring {
 	pthread_mutex_t lock;
