@@ -95,6 +95,14 @@ ok $? 'and counted: 6'
 has '^begin .*order=approximate' c.txt 'with a thread for each cpu begin says that order is approximate'
 right_cpus c.mt 'and the cpus are right, too'
 
+# ---- more cpus than a word has bits ---------------------------------------
+
+boot out=h.mt,start=0,quantum=1000 '' -accel tcg,thread=single -smp 100 -m 1024
+has '^done: 200000 rounds on 100 cpus' out 'a guest with 100 cpus runs to its end'
+right_cpus h.mt 'and no access has the number of another cpu'
+grep -q '^6400 accesses by 100 cpus' pages.out
+ok $? 'each of 100 cpus moves each of the 64 lines of its page once'
+
 # ---- output that breaks ----------------------------------------------------
 
 boot out=/dev/full,stream=on '' -accel tcg,thread=single -smp 2
