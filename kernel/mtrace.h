@@ -21,23 +21,79 @@
 #include "../filters/libmt/mt_struct.h"
 
 #define MTRACE_NAME 120			/* bytes for the strings of a record, with their NULs */
-#define MTRACE_PUT 2			/* function in rax */
+
+/* Functions, in rax.  1 is the original's (its structs in rbx, rcx, rdx). */
+#define MTRACE_PUT   2			/* rbx: a record, rcx: its kind, rdx: its bytes */
+#define MTRACE_WATCH 3			/* rbx: struct mtrace_watch[], rdx: bytes of the array */
+#define MTRACE_SET   4			/* rbx: MTRACE_SET_..., rcx: value, rdx: cpu */
+#define MTRACE_END   5			/* the log ends here */
 
 /*
- * Hands over a whole record: len bytes, which its header says, too.  The asm
- * reads the record ("memory"), so the compiler has stored it by then; the
- * tracer cannot take a page fault on our behalf, but what was just stored is
- * in memory.
+ * Code and tables of a kernel that the tracer is told of, so that the kernel
+ * need not report what happens there.  A later array replaces an earlier one.
  */
-static inline void mtrace_put(const void *record, uint64_t kind, uint64_t len)
-{
-	uint64_t function = MTRACE_PUT;
+enum {
+	MTRACE_WATCH_LOCK,		/* rdi: a lock; held when the function returns */
+	MTRACE_WATCH_TRYLOCK,		/* the same, if it returns other than 0 (eax) */
+	MTRACE_WATCH_LOCK_ERROR,	/* the same, if it returns 0 (eax) */
+	MTRACE_WATCH_UNLOCK,		/* rdi: a lock; no longer held */
+	MTRACE_WATCH_SYSCALLS,		/* pc: array of bytes / 8 entry functions by number */
+};
 
+struct mtrace_watch {
+	uint64_t pc;			/* first instruction of the function */
+	uint64_t bytes;			/* its length */
+	uint32_t what;			/* MTRACE_WATCH_... */
+	uint32_t read;			/* 1: shared */
+	char name[16];			/* kind of lock: spinlock, rwlock, mutex, rwsem, semaphore */
+};
+
+enum {
+	MTRACE_SET_CALLS,		/* record calls: 1, 0 */
+	MTRACE_SET_COUNT,		/* count instructions: 1, 0 */
+	MTRACE_SET_LOCKED,		/* record atomic accesses that hit; of all cpus */
+	MTRACE_SET_SAMPLE,		/* one access in so many; of all cpus */
+	MTRACE_SET_QUANTUM,		/* a cpu's turn in instructions; of all cpus */
+};
+#define MTRACE_ALL_CPUS  (~UINT64_C(0))
+#define MTRACE_THIS_CPU  (~UINT64_C(1))
+
+/*
+ * The asm reads what registers point to ("memory"), so the compiler has stored
+ * it by then; the tracer cannot take a page fault on our behalf, but what was
+ * just stored is in memory.
+ */
+static inline void mtrace_hypercall(uint64_t function, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+{
 	/* xchg %bx,%bx; as bytes, because assemblers may choose another coding */
 	__asm__ __volatile__(".byte 0x66, 0x87, 0xdb"
 			     : "+a"(function)
-			     : "b"(record), "c"(kind), "d"(len)
+			     : "b"(rbx), "c"(rcx), "d"(rdx)
 			     : "memory");
+}
+
+/* Hands over a whole record: len bytes, which its header says, too. */
+static inline void mtrace_put(const void *record, uint64_t kind, uint64_t len)
+{
+	mtrace_hypercall(MTRACE_PUT, (uint64_t)(uintptr_t)record, kind, len);
+}
+
+/* Tells of code and tables to watch, see MTRACE_WATCH_... */
+static inline void mtrace_watch(const struct mtrace_watch *watch, uint64_t n)
+{
+	mtrace_hypercall(MTRACE_WATCH, (uint64_t)(uintptr_t)watch, 0, n * sizeof(*watch));
+}
+
+/* Sets what is recorded, see MTRACE_SET_...; cpu: a number, MTRACE_ALL_CPUS, MTRACE_THIS_CPU. */
+static inline void mtrace_set(uint64_t what, uint64_t value, uint64_t cpu)
+{
+	mtrace_hypercall(MTRACE_SET, what, value, cpu);
+}
+
+/* The log ends here, whole; what the guest does from now on is not in it. */
+static inline void mtrace_end(void)
+{
+	mtrace_hypercall(MTRACE_END, 0, 0, 0);
 }
 
 /*
