@@ -51,13 +51,13 @@ $(B)/%.o: %.c Makefile
 
 EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*/*.c))
 
-tracer: $(B)/libmtrace.so $(B)/libmtheap.so $(B)/mt-run $(B)/qemu-prefix $(EXAMPLES)	## mt-run and its plugin
+tracer: $(B)/libmtrace.so $(B)/libmtheap.so $(B)/mt-run $(B)/mtrace-magic $(B)/qemu-prefix $(EXAMPLES)	## mt-run and its plugin
 
 $(B)/mt-run: $(addprefix $(B)/qemu/,mt-run.o launch.o session.o) $(B)/libmt.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldeflate -lz -lpthread
 
 # The plugin: against the header of the QEMU that "make qemu" has built.
-PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c access.c guest.c x86.c out.c user.c turns.c \
+PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c options.c access.c guest.c classic.c settings.c scopes.c x86.c traps.c entries.c locks.c out.c user.c turns.c \
 	session.c launch.c elf-head.c) $(wildcard filters/libmt/mt_*.c))
 GLIB   := -isystem $(shell pkg-config --variable=includedir glib-2.0 2>/dev/null)/glib-2.0 \
 	-isystem $(shell pkg-config --variable=libdir glib-2.0 2>/dev/null)/glib-2.0/include
@@ -73,6 +73,11 @@ $(B)/libmtheap.so: qemu/mt-heap.c kernel/mtrace.h filters/libmt/mt_struct.h filt
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -std=gnu11 $(WARN) -O2 -g -fPIC -shared -fvisibility=hidden -fno-builtin -o $@ $< -ldl
 
+# For any guest, so without shared libraries.
+$(B)/mtrace-magic: kernel/mtrace-magic.c kernel/mtrace.h filters/libmt/mt_struct.h filters/libmt/mt_records.def Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=gnu11 $(WARN) $(CFLAGS) $(LDFLAGS) -static -o $@ $<
+
 # Where mt-run finds QEMU: the directory that "make qemu" fills.
 $(B)/qemu-prefix: qemu/build-qemu $(wildcard qemu/patches/*)
 	@mkdir -p $(@D)
@@ -83,11 +88,16 @@ $(B)/examples/%: examples/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -std=gnu11 $(WARN) -O1 -g -o $@ $< -lpthread
 
+# Loads for a guest under the tracer; static, so that they run in any.
+$(B)/micro: tests/guest/micro.c kernel/mtrace.h filters/libmt/mt_struct.h filters/libmt/mt_records.def Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=gnu11 $(WARN) -O2 -g -static -o $@ $< -lpthread
+
 # ---- tests ---------------------------------------------------------------
 
 PRELOAD := $(patsubst tests/preload/%.c,$(B)/%.so,$(wildcard tests/preload/*.c))
 
-helpers: $(HELPERS) $(UNIT) $(PRELOAD)
+helpers: $(HELPERS) $(UNIT) $(PRELOAD) $(B)/micro
 $(HELPERS): $(B)/helper/%: $(B)/tests/helper/%.o $(B)/libmt.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -140,6 +150,9 @@ demo:						## all set-up, then the lines that move most in two real programs
 qemu:						## build QEMU with the tracer's patches, or find it in the cache
 	qemu/build-qemu
 
+kernel:						## build the guest kernel and its hooks, or find them in the cache
+	kernel/build-kernel
+
 doc: $(B)/helper/mt-records			## write the tables of mt-log(5) anew from the record table
 	tests/mkdoc '$(B)' doc/mt-log.5
 
@@ -151,6 +164,7 @@ MAN  = $(DESTDIR)$(PREFIX)/share/man
 install: all tracer				## into DESTDIR/PREFIX
 	install -d $(BIN) $(PLUG) $(INC)/filters/libmt $(INC)/kernel $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
 	install $(FILTERS) $(B)/mt-run $(BIN)
+	install $(B)/mtrace-magic $(PLUG)
 	install -m 644 $(B)/libmtrace.so $(B)/libmtheap.so $(B)/qemu-prefix $(PLUG)
 	install -m 644 filters/libmt/mt_struct.h filters/libmt/mt_records.def $(INC)/filters/libmt
 	install -m 644 kernel/mtrace.h $(INC)/kernel
@@ -162,7 +176,7 @@ clean:						## remove the build directories
 help:						## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 16
 
-.PHONY: all tracer helpers check test check-asan lint bench demo qemu doc install clean help
+.PHONY: all tracer helpers check test check-asan lint bench demo qemu kernel doc install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -81,9 +81,15 @@ void access_flushed(void)
 
 /* ---- appending ------------------------------------------------------------ */
 
+/*
+ * What callbacks were chosen for.  When a guest has just switched, the block
+ * that did so goes on with those of before, which then are silent.
+ */
+static unsigned selected;
+
 static inline uint64_t time_of(const struct vcpu *v, const struct desc *d)
 {
-	return *v->count - d->back;
+	return vcpu_time(v, d->back);
 }
 
 static ALWAYS_INLINE void fill(struct entry *e, const struct vcpu *v, const struct desc *d, uint64_t addr,
@@ -101,7 +107,7 @@ static void append(struct vcpu *v, const struct desc *d, uint64_t addr, uint64_t
 {
 	struct lane *l = v->lane;
 
-	if (tracer.mode == MT_mode_off)
+	if (tracer.mode != selected)
 		return;
 	if (fresh_mark || d->flags & MT_access_flag_atomic || !lane_ready(l, v->cpu))
 		lane_mark(l, v->cpu);
@@ -118,7 +124,7 @@ static ALWAYS_INLINE bool append_quickly(struct vcpu *v, const struct desc *d, u
 {
 	struct lane *l = v->lane;
 
-	if (UNLIKELY(!l || !lane_ready(l, v->cpu) || tracer.mode == MT_mode_off))
+	if (UNLIKELY(!l || !lane_ready(l, v->cpu) || tracer.mode != selected))
 		return false;
 	fill(lane_next(l), v, d, addr, page, d->width, flags);
 	lane_push(l);
@@ -211,25 +217,88 @@ static NOINLINE unsigned width_of(qemu_plugin_meminfo_t info, struct desc *d)
 	return width;
 }
 
+/* In mode scope, and not in one: what is accessed may move, but is not logged. */
+static inline bool outside(const struct vcpu *v)
+{
+	return selected == MT_mode_scope && !v->in_scope;
+}
+
+/* An access to one line: does it move, is it logged? */
+static void judge(struct vcpu *v, const struct desc *d, uint64_t addr, struct page *p,
+		  unsigned width, unsigned flags)
+{
+	bool all = tracer.judge_late || selected == MT_mode_scope ||
+		(tracer.locked && d->flags & MT_access_flag_atomic);
+
+	if (!tracer.judge_late && moves(p, v, addr, flags & MT_access_flag_store, tracer.lines.words))
+		flags |= MT_access_flag_moved;
+	if ((all || flags & MT_access_flag_moved) && !outside(v))
+		append(v, d, addr, page_logged(p), width, flags, !tracer.judge_late);
+}
+
+/* ---- frames --------------------------------------------------------------- */
+
+static struct page *page_cached(struct vcpu *v, uint64_t addr)
+{
+	struct page_ref *ref = page_ref(v, addr);
+
+	return ref->tag == page_tag(v, addr) ? ref->page : NULL;
+}
+
+/* False if a page of it is not in the cache. */
+static bool put_frame(struct vcpu *v, const struct frame *f, unsigned back)
+{
+	const struct desc d = {
+		.pc = f->pc, .back = (uint16_t)back,
+		.flags = MT_access_flag_kernel | MT_access_flag_frame
+	};
+	unsigned width = f->bytes, piece = lines_piece(f->addr, width, tracer.lines.shift);
+	unsigned flags = MT_access_flag_store | (piece < width ? MT_access_flag_split : 0);
+	uint64_t addr = f->addr;
+
+	if (!page_cached(v, addr) || !page_cached(v, addr + width - 1))
+		return false;
+	v->accesses += !outside(v);
+	for (; width; addr += piece, width -= piece) {
+		piece = lines_piece(addr, width, tracer.lines.shift);
+		judge(v, &d, addr, page_cached(v, addr), piece, flags);
+	}
+	return true;
+}
+
+/*
+ * QEMU tells the physical page of an access only, and the push was none.  Mostly
+ * the stack's page is in the cache; if not, the handler's own first push, which
+ * comes next, brings it.
+ */
+void access_frame(struct vcpu *v, const struct frame *frame, unsigned back)
+{
+	v->frame.bytes = 0;
+	if (!put_frame(v, frame, back))
+		v->frame = *frame;
+}
+
+static NOINLINE void frame_late(struct vcpu *v, unsigned back)
+{
+	if (put_frame(v, &v->frame, back))
+		v->frame.bytes = 0;
+}
+
 /* Each piece of an access is an access of its own to its line. */
 static NOINLINE void
 slowly(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, struct desc *d, bool store)
 {
 	struct vcpu *v = vcpu_started(index);
 	unsigned width = width_of(info, d), piece = lines_piece(addr, width, tracer.lines.shift);
-	unsigned split = piece < width ? MT_access_flag_split : 0, flags;
-	bool all = tracer.judge_late || (tracer.opt.locked && d->flags & MT_access_flag_atomic);
+	unsigned split = piece < width ? MT_access_flag_split : 0;
 	struct page *p;
 
 	for (; width; addr += piece, width -= piece, piece = width) {
 		p = page_at(v, info, addr);
-		if (!p)
-			continue;
-		flags = op_flag(store) | split;
-		if (!tracer.judge_late && moves(p, v, addr, store, tracer.lines.words))
-			flags |= MT_access_flag_moved;
-		if (all || flags & MT_access_flag_moved)
-			append(v, d, addr, page_logged(p), piece, flags, !tracer.judge_late);
+		if (p && UNLIKELY(v->frame.bytes))
+			frame_late(v, d->back);
+		if (p)
+			judge(v, d, addr, p, piece, op_flag(store) | split);
 	}
 }
 
@@ -283,13 +352,17 @@ static void filter_store_wide(unsigned index, qemu_plugin_meminfo_t info, uint64
 
 static void slow_load(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
 {
-	vcpu_running(index)->accesses++;
+	struct vcpu *v = vcpu_running(index);
+
+	v->accesses += !outside(v);
 	slowly(index, info, addr, desc, false);
 }
 
 static void slow_store(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
 {
-	vcpu_running(index)->accesses++;
+	struct vcpu *v = vcpu_running(index);
+
+	v->accesses += !outside(v);
 	slowly(index, info, addr, desc, true);
 }
 
@@ -338,6 +411,32 @@ static void all_store_user(unsigned index, qemu_plugin_meminfo_t info, uint64_t 
 	everything_user(index, info, addr, desc, true);
 }
 
+/* ---- accesses in scopes ---------------------------------------------------- */
+
+/* Those of outside are judged, too, so that `moved` is true of those inside. */
+static ALWAYS_INLINE void scoped(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr,
+				 struct desc *d, bool store)
+{
+	struct vcpu *v = vcpus[index];
+	const struct page_ref *ref = page_ref(v, addr);
+
+	v->accesses += v->in_scope;
+	if (v->in_scope || UNLIKELY(ref->tag != page_tag(v, addr) || !in_one_line(addr, d)))
+		slowly(index, info, addr, d, store);
+	else
+		moves(ref->page, v, addr, store, tracer.lines.words);
+}
+
+static void scope_load(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	scoped(index, info, addr, desc, false);
+}
+
+static void scope_store(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *desc)
+{
+	scoped(index, info, addr, desc, true);
+}
+
 /* ---- choosing ------------------------------------------------------------- */
 
 static struct {
@@ -349,9 +448,13 @@ void access_select(void)
 {
 	bool wide = tracer.lines.words > 1;
 
+	selected = tracer.mode;
 	if (tracer.by_current) {
 		on.load = slow_load;
 		on.store = slow_store;
+	} else if (selected == MT_mode_scope) {
+		on.load = scope_load;
+		on.store = scope_store;
 	} else if (tracer.judge_late) {
 		on.load = tracer.system ? all_load : all_load_user;
 		on.store = tracer.system ? all_store : all_store_user;
@@ -360,8 +463,8 @@ void access_select(void)
 		on.store = wide ? filter_store_wide : filter_store;
 	}
 	/* With the option locked they are logged though they hit. */
-	on.atomic_load = tracer.opt.locked ? slow_load : on.load;
-	on.atomic_store = tracer.opt.locked ? slow_store : on.store;
+	on.atomic_load = tracer.locked ? slow_load : on.load;
+	on.atomic_store = tracer.locked ? slow_store : on.store;
 }
 
 /*
@@ -405,6 +508,8 @@ static void put_call(struct vcpu *v, const struct desc *d, uint64_t sp, uint64_t
 		.pc = d->pc, .target = target, .return_pc = return_pc, .sp = sp, .op = op
 	};
 
+	if (!v->calls || tracer.mode != selected)
+		return;
 	v->now = time_of(v, d);
 	out_put(v, &call.hdr);
 }
@@ -489,23 +594,43 @@ static void on_syscall(unsigned index, void *desc)
 	v->now = time_of(v, desc);
 }
 
-static struct desc *describe(struct qemu_plugin_insn *insn, const struct x86 *x, unsigned back)
+struct desc *access_desc(uint64_t pc, unsigned back)
 {
 	struct desc *d = desc_new();
-	uint64_t pc = qemu_plugin_insn_vaddr(insn);
+
+	if (d)
+		*d = (struct desc){
+			.pc = pc, .back = (uint16_t)back,
+			.flags = tracer.system && pc >> 63 ? MT_access_flag_kernel : 0
+		};
+	return d;
+}
+
+static struct desc *describe(struct qemu_plugin_insn *insn, const struct x86 *x, unsigned back)
+{
+	struct desc *d = access_desc(qemu_plugin_insn_vaddr(insn), back);
 
 	if (!d)
 		return NULL;
-	*d = (struct desc){
-		.pc = pc,
-		.back = (uint16_t)back,
-		.limit = tracer.judge_late ? -1 : (int16_t)(tracer.opt.line - WIDTH_MAX),
-		.one_width = x->one_width,
-		.flags = (uint8_t)((x->atomic ? MT_access_flag_atomic : 0) |
-				   (x->rmw ? MT_access_flag_load : 0) |
-				   (tracer.system && pc >> 63 ? MT_access_flag_kernel : 0)),
-	};
+	d->limit = tracer.judge_late ? -1 : (int16_t)(tracer.opt.line - WIDTH_MAX);
+	d->one_width = x->one_width;
+	d->flags |= (uint8_t)((x->atomic ? MT_access_flag_atomic : 0) |
+			      (x->rmw ? MT_access_flag_load : 0));
 	return d;
+}
+
+static void instrument_memory(struct qemu_plugin_insn *insn, const struct x86 *x, struct desc *d)
+{
+	if (tracer.opt.check)
+		qemu_plugin_register_vcpu_mem_cb(insn, check_any, QEMU_PLUGIN_CB_NO_REGS,
+						 QEMU_PLUGIN_MEM_RW, d);
+	if (!x->rmw)
+		qemu_plugin_register_vcpu_mem_cb(insn, x->atomic ? on.atomic_load : on.load,
+						 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_R, d);
+	qemu_plugin_register_vcpu_mem_cb(insn, x->atomic ? on.atomic_store : on.store,
+					 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_W, d);
+	if (tracer.calls_seen && x->branch)
+		instrument_branch(insn, x, d);
 }
 
 void access_instrument(struct qemu_plugin_insn *insn, const struct x86 *x, unsigned back)
@@ -516,18 +641,11 @@ void access_instrument(struct qemu_plugin_insn *insn, const struct x86 *x, unsig
 		tracer_warn("no memory: accesses of a block are not seen");
 		return;
 	}
-	if (tracer.opt.check)
-		qemu_plugin_register_vcpu_mem_cb(insn, check_any, QEMU_PLUGIN_CB_NO_REGS,
-						 QEMU_PLUGIN_MEM_RW, d);
-	if (!x->rmw)
-		qemu_plugin_register_vcpu_mem_cb(insn, x->atomic ? on.atomic_load : on.load,
-						 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_R, d);
-	qemu_plugin_register_vcpu_mem_cb(insn, x->atomic ? on.atomic_store : on.store,
-					 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_W, d);
+	/* User code costs nothing where only the kernel is recorded. */
+	if (selected != MT_mode_kernel || d->flags & MT_access_flag_kernel)
+		instrument_memory(insn, x, d);
 	if (tracer.system && x->forgets_pages)
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_forget, QEMU_PLUGIN_CB_NO_REGS, d);
 	if (!tracer.system && x->syscall)
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_syscall, QEMU_PLUGIN_CB_NO_REGS, d);
-	if (tracer.opt.calls && x->branch)
-		instrument_branch(insn, x, d);
 }

@@ -34,7 +34,8 @@ static const char help[] =
 "                    - is standard output, as a stream for a filter: what the\n"
 "                    program prints goes to standard error then\n"
 "  --mode MODE       movement: accesses that make their cache line travel\n"
-"                    (default); all: every access\n"
+"                    (default); scope: every access inside an abstract scope;\n"
+"                    all: every access\n"
 "  --wait            record nothing until the program calls mtrace_mode()\n"
 "  --calls           record calls and returns, too\n"
 "  --locked          record atomic accesses even when they hit\n"
@@ -68,8 +69,8 @@ static struct {
 
 static const char *one_of_modes(const char *mode)
 {
-	if (strcmp(mode, "movement") && strcmp(mode, "all"))
-		mt_die(MT_USAGE, "--mode: '%s' is not movement or all", mode);
+	if (strcmp(mode, "movement") && strcmp(mode, "scope") && strcmp(mode, "all"))
+		mt_die(MT_USAGE, "--mode: '%s' is not movement, scope or all", mode);
 	return mode;
 }
 
@@ -488,8 +489,9 @@ static int wait_for_all(pid_t child)
 /* Closes the log; the wait status that is left if the program had none to report. */
 static int finish(struct session *s, const struct session_log *log)
 {
-	unsigned killed = s->entered - s->left;
-	int broken = s->broken;
+	bool ended = s->broken == SESSION_ENDED;	/* by the program */
+	unsigned killed = ended ? 0 : s->entered - s->left;
+	int broken = ended ? 0 : s->broken;
 
 	if (!s->begun && !broken) {
 		mt_warn("%s: no log: the tracer did not start", opt.output);

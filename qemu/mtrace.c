@@ -113,8 +113,19 @@ void tracer_totals(uint64_t *accesses, uint64_t *instructions)
 	*instructions = gone_instructions;
 	for (i = 0; i < n_started; i++) {
 		*accesses += vcpus[i]->accesses;
-		*instructions += *vcpus[i]->count;
+		*instructions += vcpu_time(vcpus[i], 0);
 	}
+	pthread_mutex_unlock(&vcpu_lock);
+}
+
+void vcpus_each(void (*f)(struct vcpu *v, void *arg), void *arg)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&vcpu_lock);
+	for (i = 0; i < n_started; i++)
+		if (vcpus[i] != &nobody)
+			f(vcpus[i], arg);
 	pthread_mutex_unlock(&vcpu_lock);
 }
 
@@ -156,6 +167,7 @@ static struct vcpu *vcpu_start(unsigned index)
 	v->index = index;
 	v->generation = GENERATION;
 	v->bytes = g_byte_array_new();
+	v->calls = tracer.calls;
 	v->cpu = tracer.system ? index : atomic_fetch_add(&tracer.session->next_cpu, 1);
 	find_counter(v);
 	if (tracer.inline_count)
@@ -231,7 +243,7 @@ static void on_vcpu_exit(qemu_plugin_id_t id, unsigned index)
 	user_thread_exit(v);
 	pthread_mutex_lock(&vcpu_lock);
 	gone_accesses += v->accesses;
-	gone_instructions += *v->count;
+	gone_instructions += vcpu_time(v, 0);
 	vcpus[index] = &nobody;
 	n_live--;
 	self = NULL;
@@ -262,10 +274,10 @@ static void on_block(unsigned index, void *instructions)
 	uint32_t n = (uint32_t)(uintptr_t)instructions;
 
 	v->own_count += n;
-	if (!tracer.opt.quantum)
+	if (!tracer.quantum)
 		return;
 	v->slice += n;
-	if (v->slice < tracer.opt.quantum)
+	if (v->slice < tracer.quantum)
 		return;
 	v->slice = 0;
 	if (!tracer.system)
@@ -295,6 +307,10 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	(void)id;
 	if (recording)
 		count_block(tb, n);
+	if (recording && tracer.system) {
+		traps_block(tb);
+		locks_block(tb);
+	}
 	for (i = 0; i < n; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		struct x86 x;
@@ -303,8 +319,12 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		x = x86_decode(bytes, size);
 		if (x.hypercall)
 			guest_instrument(insn, recording ? (unsigned)(n - i) : 0);
+		if (tracer.system)
+			traps_instrument(insn, &x, (unsigned)(n - i), recording);
 		if (recording)
 			access_instrument(insn, &x, (unsigned)(n - i));
+		if (recording && tracer.system)
+			locks_instrument(insn, &x, (unsigned)(n - i));
 	}
 }
 
@@ -375,7 +395,8 @@ static void take_mode(unsigned mode)
 	if (mode != MT_mode_off && mode != before)
 		lines_reset(&tracer.lines);
 	if (mode != MT_mode_off)
-		tracer.judge_late = mode == MT_mode_all;
+		tracer.judge_late = mode == MT_mode_all || mode == MT_mode_kernel;
+	entries_reset(before, mode);
 	before = mode;
 }
 
@@ -397,6 +418,12 @@ void tracer_switch(unsigned mode)
 {
 	tracer.mode = mode;
 	qemu_plugin_reset(tracer.id, on_reset);
+}
+
+void tracer_translate_anew(void)
+{
+	if (tracer.mode != MT_mode_off)
+		qemu_plugin_reset(tracer.id, on_reset);
 }
 
 /* ---- fork (user mode) ----------------------------------------------------------- */
@@ -430,7 +457,7 @@ static void fork_child(void)
 	if (!v)
 		return;
 	n_live = 1;
-	v->accesses = v->now = 0;
+	v->accesses = v->now = v->stopped_at = v->skipped = 0;
 	*(uint64_t *)v->count = 0;
 	v->cpu = atomic_fetch_add(&tracer.session->next_cpu, 1);
 	tracer.process = atomic_fetch_add(&tracer.session->next_process, 1) + 1;
@@ -461,12 +488,16 @@ static bool on_command_line(const char *option, const char *with)
 	return false;
 }
 
+bool tracer_reproducible(void)
+{
+	return on_command_line("-icount", "sleep=off") && on_command_line("-rtc", "clock=vm");
+}
+
 static unsigned begin_options(bool parallel)
 {
 	const struct options *o = &tracer.opt;
 	bool icount = on_command_line("-icount", "");
-	bool reproducible = icount && !parallel && on_command_line("-icount", "sleep=off") &&
-			    on_command_line("-rtc", "clock=vm");
+	bool reproducible = !parallel && tracer_reproducible();
 
 	return (o->calls ? MT_option_calls : 0) | (o->locked ? MT_option_locked : 0) |
 	       (o->cold ? MT_option_cold : 0) | (icount ? MT_option_icount : 0) |
@@ -528,134 +559,6 @@ const struct mt_hdr *tracer_begin(void *buf, bool parallel)
 	return mt_build(buf, &begin, strings);
 }
 
-/* ---- options ------------------------------------------------------------------------ */
-
-static int bad(const char *key, const char *value, const char *want)
-{
-	tracer_warn("%s: '%s' is not %s", key, value, want);
-	return -1;
-}
-
-static int number(const char *key, const char *value, uint32_t min, uint32_t max, uint32_t *n)
-{
-	char *end, want[64];
-	unsigned long got = strtoul(value, &end, 10);
-
-	if (*value >= '0' && *value <= '9' && !*end && got >= min && got <= max) {
-		*n = (uint32_t)got;
-		return 0;
-	}
-	snprintf(want, sizeof(want), "a number from %u to %u", min, max);
-	return bad(key, value, want);
-}
-
-static int descriptor(const char *key, const char *value, int *fd)
-{
-	uint32_t n;
-
-	if (number(key, value, 0, INT32_MAX, &n) < 0)
-		return -1;
-	*fd = (int)n;
-	return 0;
-}
-
-static int line_size(const char *value)
-{
-	uint32_t *line = &tracer.opt.line;
-
-	if (number("line", value, 16, LINES_PAGE, line) < 0)
-		return -1;
-	return *line & (*line - 1) ? bad("line", value, "a power of two") : 0;
-}
-
-static int recording_mode(const char *value)
-{
-	if (!strcmp(value, "movement"))
-		tracer.opt.mode = MT_mode_movement;
-	else if (!strcmp(value, "all"))
-		tracer.opt.mode = MT_mode_all;
-	else if (!strcmp(value, "off"))
-		tracer.opt.start = false;
-	else
-		return bad("mode", value, "off, movement or all");
-	return 0;
-}
-
-static int flag(const char *key, const char *value, bool *set)
-{
-	bool yes;
-
-	if (strlen(value) == 1 && (*value == '0' || *value == '1'))
-		*set = *value == '1';
-	else if (qemu_plugin_bool_parse(key, value, &yes))
-		*set = yes;
-	else
-		return bad(key, value, "on or off");
-	return 0;
-}
-
-static int flag_option(const char *key, const char *value)
-{
-	struct { const char *key; bool *set; } flags[] = {
-		{ "start", &tracer.opt.start }, { "calls", &tracer.opt.calls },
-		{ "locked", &tracer.opt.locked }, { "cold", &tracer.opt.cold },
-		{ "check", &tracer.opt.check }, { "stream", &tracer.opt.stream },
-	};
-	unsigned i;
-
-	for (i = 0; i < sizeof(flags) / sizeof(*flags); i++)
-		if (!strcmp(key, flags[i].key))
-			return flag(key, value, flags[i].set);
-	if (!tracer.system && user_option(key, value))
-		return 0;
-	tracer_warn("%s: no such option; see qemu/README.md", key);
-	return -1;
-}
-
-static int option(const char *key, const char *value)
-{
-	struct options *o = &tracer.opt;
-
-	if (!strcmp(key, "out"))
-		o->out = value;
-	else if (!strcmp(key, "command"))
-		o->command = value;
-	else if (!strcmp(key, "fd"))
-		return descriptor(key, value, &o->fd);
-	else if (!strcmp(key, "session"))
-		return descriptor(key, value, &o->session);
-	else if (!strcmp(key, "mode"))
-		return recording_mode(value);
-	else if (!strcmp(key, "line"))
-		return line_size(value);
-	else if (!strcmp(key, "sample"))
-		return number(key, value, 1, UINT32_MAX, &o->sample);
-	else if (!strcmp(key, "quantum"))
-		return number(key, value, 0, UINT32_MAX, &o->quantum);
-	else
-		return flag_option(key, value);
-	return 0;
-}
-
-static int read_options(int argc, char **argv)
-{
-	int i;
-
-	for (i = 0; i < argc; i++) {
-		char *equals = strchr(argv[i], '=');
-
-		if (equals)
-			*equals = 0;
-		if (option(argv[i], equals ? equals + 1 : "on") < 0)
-			return -1;
-	}
-	if (!tracer.opt.out && tracer.opt.fd < 0) {
-		tracer_warn("out: where shall the log go? (out=FILE or fd=N)");
-		return -1;
-	}
-	return 0;
-}
-
 /* ---- installation --------------------------------------------------------------------- */
 
 static int install_user(void)
@@ -667,9 +570,17 @@ static int install_user(void)
 	return user_install();
 }
 
+/* In user mode threads take turns from the start, or never. */
+bool tracer_can_yield(void)
+{
+	if (!tracer.system)
+		return !tracer.inline_count;
+	return &qemu_plugin_vcpu_yield || (&cpu_exit && &qemu_get_cpu);
+}
+
 static int check_quantum(void)
 {
-	if (!tracer.opt.quantum || !tracer.system || &qemu_plugin_vcpu_yield || (&cpu_exit && &qemu_get_cpu))
+	if (!tracer.opt.quantum || tracer_can_yield())
 		return 0;
 	tracer_warn("quantum: this QEMU cannot end a cpu's turn; use the QEMU of 'make qemu'");
 	return -1;
@@ -691,7 +602,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 		tracer_warn("the guest is %s; only x86_64 can be traced", info->target_name);
 		return -1;
 	}
-	if (read_options(argc, argv) < 0 || check_quantum() < 0)
+	if (options_read(argc, argv) < 0 || check_quantum() < 0)
 		return -1;
 	if (tracer.system) {
 		tracer.smp = (unsigned)info->system.smp_vcpus;

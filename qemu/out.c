@@ -122,22 +122,6 @@ static int write_begin(struct session *s)
 	return 0;
 }
 
-static void count_malformed(struct session *s)
-{
-	struct mt_drop drop = {
-		.hdr = { .kind = MT_KIND_drop, .size = sizeof(drop) },
-		.reason = MT_drop_reason_guest,
-		.count = atomic_exchange(&out.malformed, 0)
-	};
-
-	if (!drop.count)
-		return;
-	memcpy(out.some + out.used, &drop, sizeof(drop));
-	out.used += sizeof(drop);
-	out.records++;
-	s->dropped += drop.count;
-}
-
 /*
  * A guest that closes all descriptors closes the log too, and what it opens
  * next gets that number: never write there.
@@ -198,7 +182,6 @@ static void flush_block(void)
 	const void *bytes = out.some;
 	size_t len;
 
-	count_malformed(tracer.session);
 	if (!out.records)
 		return;
 	/* Encode without the lock. */
@@ -209,12 +192,16 @@ static void flush_block(void)
 	out.unsound = false;
 }
 
-/* Called now and then: what has come meanwhile is not kept for long. */
+/*
+ * Called now and then: what has come meanwhile is not kept for long.  But where
+ * blocks end must not depend on the host's clock if the log is to be the same
+ * in each run.
+ */
 static void flush_old_block(void)
 {
 	uint64_t now = now_ns();
 
-	if (!out.records)
+	if (!out.records || (!out.log.stream && tracer_reproducible()))
 		return;
 	if (!out.since)
 		out.since = now;
@@ -293,7 +280,7 @@ static inline void take_access(const struct entry *e, uint32_t cpu, uint32_t slo
 
 	if (tracer.judge_late && judge(paddr, slot, flags & MT_access_flag_store))
 		flags |= MT_access_flag_moved;
-	if (tracer.opt.sample > 1 && out.sampled++ % tracer.opt.sample)
+	if (tracer.sample > 1 && out.sampled++ % tracer.sample)
 		return;
 	a = block_room(sizeof(*a));
 	*a = (struct mt_access){
@@ -594,13 +581,11 @@ void lane_mark(struct lane *l, uint32_t cpu)
 	l->next_mark = put_mark(l, cpu, MARK_SHARED) + MARK_SHARED;
 }
 
-void out_put(struct vcpu *v, struct mt_hdr *rec)
+static void put(struct vcpu *v, struct mt_hdr *rec)
 {
 	struct lane *l = v->lane;
 	uint64_t n = entries_for(rec->size), i, head;
 
-	if (!l)
-		return;
 	rec->cpu = v->cpu;
 	rec->time = v->now;
 	head = put_mark(l, v->cpu, n + 1);
@@ -615,14 +600,51 @@ void out_put(struct vcpu *v, struct mt_hdr *rec)
 	atomic_store_explicit(&l->head, head + 1 + n, memory_order_release);
 }
 
+/* Malformed hypercalls so far, as a record of v; in a place that any run of it gives. */
+static void put_malformed(struct vcpu *v)
+{
+	struct session *s = tracer.session;
+	struct mt_drop drop = {
+		.hdr = { .kind = MT_KIND_drop, .size = sizeof(drop) },
+		.reason = MT_drop_reason_guest,
+		.count = atomic_exchange(&out.malformed, 0)
+	};
+
+	if (!drop.count)
+		return;
+	session_lock(s);
+	s->dropped += drop.count;
+	session_unlock(s);
+	put(v, &drop.hdr);
+}
+
+void out_put(struct vcpu *v, struct mt_hdr *rec)
+{
+	if (!v->lane)
+		return;
+	if (UNLIKELY(out.malformed))
+		put_malformed(v);
+	put(v, rec);
+}
+
+/* The first one is in the log at once, others when something else is put, or at the end. */
 void out_malformed(struct vcpu *v, const char *what)
 {
 	static _Atomic bool said;
 
 	atomic_fetch_add(&out.malformed, 1);
-	if (!atomic_exchange(&said, true))
-		tracer_warn("cpu %u: hypercall ignored: %s (further ones are only counted)",
-			    v->cpu, what);
+	if (atomic_exchange(&said, true))
+		return;
+	put_malformed(v);
+	tracer_warn("cpu %u: hypercall ignored: %s (further ones are only counted)", v->cpu, what);
+}
+
+void out_sample(uint32_t n)
+{
+	out_lock();
+	tracer.sample = n;
+	out.sampled = 0;
+	out_unlock();
 }
 
 /* ---- start and end -------------------------------------------------------- */
@@ -712,10 +734,29 @@ static void tell_totals(void)
 	out.told_instructions = instructions;
 }
 
+/* What no other record has brought along. */
+static void count_malformed(void)
+{
+	struct mt_drop *drop, r = {
+		.hdr = { .kind = MT_KIND_drop, .size = sizeof(r) },
+		.reason = MT_drop_reason_guest,
+		.count = atomic_exchange(&out.malformed, 0)
+	};
+
+	if (!r.count)
+		return;
+	session_lock(tracer.session);
+	tracer.session->dropped += r.count;
+	session_unlock(tracer.session);
+	drop = block_room(sizeof(*drop));
+	*drop = r;
+}
+
 void out_drain(void)
 {
 	pthread_mutex_lock(&out.lock);
 	drain();
+	count_malformed();
 	flush_block();
 	tell_totals();
 	pthread_mutex_unlock(&out.lock);
@@ -789,6 +830,19 @@ void out_close(void)
 		say_broken(errno);
 }
 
+/* In user mode other processes may still trace: they find the log closed. */
+void out_end(void)
+{
+	struct session *s = tracer.session;
+
+	if (out.left)
+		return;
+	out_leave();
+	s->left = s->entered;
+	if (session_finish(s, &out.log) < 0 && !out.said)
+		say_broken(errno);
+}
+
 void out_lock(void)
 {
 	pthread_mutex_lock(&out.lock);
@@ -836,6 +890,7 @@ void out_fork_child(void)
 	out.used = out.records = 0;
 	out.told_accesses = out.told_instructions = 0;
 	out.left = out.own_session = false;
+	out.malformed = 0;
 	memset(seen, 0, sizeof(seen));
 	pthread_mutex_init(&out.lock, NULL);
 	atomic_fetch_add(&tracer.session->entered, 1);

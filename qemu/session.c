@@ -119,6 +119,10 @@ int session_finish(struct session *s, const struct session_log *log)
 	char buf[2 * sizeof(struct mt_drop) + sizeof(struct mt_end)];
 	size_t used = 0;
 
+	if (broken == SESSION_ENDED) {
+		mt_log_encoder_free(e);
+		return 0;		/* by the guest */
+	}
 	session_lock(s);
 	if (broken)
 		used += put_drop(s, buf, s->lost, broken == EPIPE ? MT_drop_reason_closed

@@ -103,8 +103,9 @@ int session_write_records(struct session *s, const struct session_log *log,
 /*
  * The last call, by whoever made the session, when all others have left:
  * writes drop records for what was lost (full, closed; and killed: processes
- * that entered and never left), end, and the index.  0, or -1 with errno: then
- * the log has no end, which its readers will notice.
+ * that entered and never left), end, and the index.  Nothing if the guest has
+ * ended the log itself.  0, or -1 with errno: then the log has no end, which its
+ * readers will notice.
  */
 int session_finish(struct session *s, const struct session_log *log);
 

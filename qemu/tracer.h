@@ -2,11 +2,17 @@
 /*
  * What the parts of the plugin know of each other.
  *
- *   mtrace.c   options, vCPUs, switching recording on and off
+ *   mtrace.c   vCPUs, switching recording on and off
+ *   options.c  what the user asked for
  *   access.c   what runs at each load, store, call and return
- *   guest.c    hypercalls
+ *   guest.c    hypercalls; classic.c: those of the original mtrace
+ *   settings.c what a guest may change while it runs
+ *   scopes.c   which vCPUs are inside an abstract scope
  *   lines.h    which accesses make a cache line move
  *   x86.c      the little that must be known about instructions
+ *   traps.c    where the kernel is entered and left
+ *   entries.c  the stack of entries of each task
+ *   locks.c    watched functions: who takes and releases locks
  *   out.c      lanes, the writer thread, the log
  *   session.h  what the processes of one log share
  *   user.c     user mode: tasks, mappings, fork, exec
@@ -35,7 +41,8 @@ struct options {
 	const char *out;		/* path, or "-"; NULL: see fd */
 	int fd;				/* of the log, -1: none given */
 	int session;			/* descriptor of a shared session; -1 */
-	unsigned mode;			/* MT_mode_movement or MT_mode_all once recording */
+	unsigned mode;			/* MT_mode_..., not off: at the start, and whenever the
+					   guest asks for movement */
 	bool start;			/* record from the start */
 	bool calls, locked, cold, check, stream;
 	uint32_t sample, quantum, line;
@@ -49,6 +56,10 @@ struct tracer {
 	bool by_current;		/* the index in callbacks may be wrong: ask QEMU's current_cpu */
 	unsigned smp, max_vcpus;	/* system mode */
 	_Atomic unsigned mode;		/* what is recorded now: MT_mode_... */
+	bool calls, locked;		/* as opt, until the guest sets them; calls: of new vCPUs */
+	bool calls_seen;		/* some vCPU records calls, or did */
+	uint32_t sample, quantum;
+	_Atomic bool ended;		/* by the guest: the log is closed */
 	bool inline_count;		/* QEMU adds up instructions: the scoreboard is good */
 	bool judge_late;		/* the writer finds out which accesses moved their line */
 	struct lines lines;
@@ -56,6 +67,9 @@ struct tracer {
 	struct session *session;	/* never NULL after installation */
 };
 extern struct tracer tracer;
+
+/* Reads KEY=VALUE words into tracer.opt; -1 after a message (options.c). */
+int options_read(int argc, char **argv);
 
 /* User mode: what stands for the physical address. */
 static inline uint64_t user_paddr(uint64_t addr)
@@ -66,11 +80,17 @@ static inline uint64_t user_paddr(uint64_t addr)
 /* "mtrace: message" on stderr, in one write. */
 void tracer_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/*
- * Another mode from here on, for all cpus: MT_mode_off, _movement or _all.  In
- * a vCPU's thread.
- */
+/* Another mode from here on, for all cpus: MT_mode_...  In a vCPU's thread. */
 void tracer_switch(unsigned mode);
+
+/* Something that is decided at translation has changed.  In a vCPU's thread. */
+void tracer_translate_anew(void);
+
+/* Can a cpu's turn be ended, other than at the start? */
+bool tracer_can_yield(void);
+
+/* Is the log to be the same, bit for bit, in each run? */
+bool tracer_reproducible(void);
 
 /* The begin record, made in buf; parallel: several host threads run cpus. */
 const struct mt_hdr *tracer_begin(void *buf, bool parallel);
@@ -104,6 +124,13 @@ struct page_ref {
 	struct page *page;
 };
 
+/* What the processor pushes when it enters a handler. */
+struct frame {
+	uint64_t addr;
+	uint64_t pc;			/* of the handler */
+	unsigned bytes;
+};
+
 #define PAGE_REFS 1024
 #define GENERATION (UINT64_C(1) << 52)	/* above every virtual page number */
 
@@ -115,6 +142,13 @@ struct vcpu {
 	const uint64_t *count;		/* instructions, this block to its end among them */
 	uint64_t own_count;		/* what count points to, unless QEMU adds up inline */
 	uint64_t now;			/* time of the last thing that was logged beside accesses */
+	_Atomic bool stopped;		/* its time stands still, */
+	uint64_t stopped_at;		/* at this */
+	uint64_t skipped;		/* instructions that are not in its time */
+	uint64_t real;			/* instructions at its last hypercall, skipped ones among them */
+	_Atomic bool calls;		/* its calls and returns are recorded */
+	uint32_t process;		/* system mode: of the task that it runs, as the guest says */
+	bool in_scope;			/* what it runs is inside an abstract scope */
 	uint64_t target;		/* of the indirect call that it executes */
 	struct lane *lane;		/* NULL: before its start, after its end */
 	unsigned index;			/* QEMU's */
@@ -122,6 +156,9 @@ struct vcpu {
 	uint32_t slot;			/* its bit in the state of lines */
 	bool no_slot;			/* it has none of its own */
 	uint32_t slice;			/* instructions since it was last made to yield */
+	struct entries *entries;	/* entries.c's; NULL: none yet */
+	uint64_t call_slot, call_return;	/* of the call to a watched function that it executes; or 0 */
+	struct frame frame;		/* whose page is not known yet; bytes 0: none */
 	GByteArray *bytes;		/* for registers and guest memory */
 	struct page_ref refs[PAGE_REFS];
 };
@@ -135,6 +172,17 @@ extern struct vcpu *vcpus[VCPUS_MAX];	/* by QEMU's index; never NULL, see nobody
  * finds no lane calls vcpu_started.
  */
 extern struct vcpu nobody;
+
+/* Its time, `back` instructions before the end of the block that it executes. */
+static inline uint64_t vcpu_time(const struct vcpu *v, unsigned back)
+{
+	if (__builtin_expect(v->stopped, 0))
+		return v->stopped_at;
+	return *v->count - back - v->skipped;
+}
+
+/* For each vCPU that has started. */
+void vcpus_each(void (*f)(struct vcpu *v, void *arg), void *arg);
 
 /* The running vCPU by QEMU's own account, where the index may be wrong. */
 struct vcpu *vcpu_current(void);
@@ -243,6 +291,12 @@ void access_instrument(struct qemu_plugin_insn *insn, const struct x86 *x, unsig
 /* All blocks are gone, and so are their descriptors. */
 void access_flushed(void);
 
+/* What a callback at that instruction has to know; lives as long as its block.  Or NULL. */
+struct desc *access_desc(uint64_t pc, unsigned back);
+
+/* The processor has pushed that frame, at the instruction that is so far from its block's end. */
+void access_frame(struct vcpu *v, const struct frame *frame, unsigned back);
+
 /* Finds the handles of registers; once, in a vCPU's thread. */
 void guest_find_registers(void);
 
@@ -251,6 +305,76 @@ uint64_t guest_register(struct vcpu *v, unsigned n);
 
 /* Registers the hypercall. */
 void guest_instrument(struct qemu_plugin_insn *insn, unsigned back);
+
+/* Puts a record of the guest, whose frame is right, and does what it says. */
+void guest_put(struct vcpu *v, struct mt_hdr *rec);
+
+/* The original's hypercall: a struct of that type and size is at addr. */
+void classic_put(struct vcpu *v, uint64_t addr, uint64_t type, uint64_t size);
+
+/* MTRACE_SET_...: NULL, or what is wrong with it. */
+const char *settings_set(const struct vcpu *v, uint64_t what, uint64_t value, uint64_t cpu);
+
+/* Scopes that open, close, go with a task: after the record was put. */
+void scopes_note(struct vcpu *v, const struct mt_hdr *rec);
+
+/* ---- kernel entries (entries.c) and locks (locks.c): system mode ----------- */
+
+/*
+ * Puts a record that the guest handed over, and what it means for entries: a
+ * switch, pause before and resume after it; a softirq's entry, with tag, depth
+ * and task filled in, or nothing while nothing is recorded; the end of a task,
+ * the end of its entries.  Whatever else it is, it goes through as it is.
+ */
+void entries_put(struct vcpu *v, struct mt_hdr *rec);
+
+/* The task that the vCPU runs, from the last switch record; 0: idle or not known. */
+uint32_t entries_task(const struct vcpu *v);
+
+/* The guest tells its entries itself (classic ABI): the tracer puts none any more. */
+void entries_by_guest(void);
+
+/* n entry functions of system calls, by number, at that address of the guest. */
+void entries_syscall_table(struct vcpu *v, uint64_t addr, uint64_t n);
+
+/* In the exclusive context, when recording was switched from one mode to another. */
+void entries_reset(unsigned before, unsigned mode);
+
+/* One way into the kernel. */
+struct way {
+	uint64_t pc;			/* where it begins: a handler, a system call's function */
+	uint64_t frame;			/* address of the RIP that the processor pushed; 0: none */
+	uint32_t number;		/* system call or vector */
+	uint16_t cause;			/* MT_entry_cause_... */
+	bool from_user;
+};
+
+/* The kernel is entered, at v->now. */
+void entries_start(struct vcpu *v, const struct way *way);
+
+/* It goes back to user code. */
+void entries_leave(struct vcpu *v);
+
+/* It goes back to itself, by the frame at that address. */
+void entries_return(struct vcpu *v, uint64_t frame);
+
+/* The current task enters or leaves a read epoch; true if that is the outermost one. */
+bool entries_epoch(struct vcpu *v, bool begin);
+
+/* Registers what traps.c has to see in a block, and in an instruction of it. */
+void traps_block(struct qemu_plugin_tb *tb);
+void traps_instrument(struct qemu_plugin_insn *insn, const struct x86 *x, unsigned back, bool recording);
+
+/* Functions to watch (what other than MTRACE_WATCH_SYSCALLS is passed over); copied. */
+struct mtrace_watch;
+void locks_watch(const struct mtrace_watch *watch, size_t n);
+
+/* Registers what locks.c has to see in a block, and in an instruction of it. */
+void locks_block(struct qemu_plugin_tb *tb);
+void locks_instrument(struct qemu_plugin_insn *insn, const struct x86 *x, unsigned back);
+
+/* In the exclusive context: what waits for a lock is forgotten. */
+void locks_reset(void);
 
 /* ---- the log (out.c) ---------------------------------------------------- */
 
@@ -274,6 +398,12 @@ void out_put(struct vcpu *v, struct mt_hdr *rec);
  * broken), and the session has the totals.  Any thread that is no writer.
  */
 void out_drain(void);
+
+/* From here on one in n accesses is logged. */
+void out_sample(uint32_t n);
+
+/* The guest says that the log ends: it is whole, and nothing is written any more. */
+void out_end(void);
 
 /* A malformed hypercall: counted, said once. */
 void out_malformed(struct vcpu *v, const char *what);

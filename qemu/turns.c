@@ -29,7 +29,7 @@ static __thread struct turn {
 
 static bool taking_turns(void)
 {
-	return tracer.opt.quantum && tracer.mode != MT_mode_off;
+	return tracer.quantum && tracer.mode != MT_mode_off;
 }
 
 static void give_to(struct turn *t)

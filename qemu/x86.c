@@ -146,6 +146,20 @@ static bool one_width_two(uint8_t op)
 	}
 }
 
+static enum x86_system system_two(uint8_t op, uint8_t modrm)
+{
+	switch (op) {
+	case 0x01:
+		return in_memory(modrm) && opcode_extension(modrm) == 3 ? X86_LIDT : X86_NO_SYSTEM;
+	case 0x07:
+		return X86_SYSRET;
+	case 0x30:
+		return X86_WRMSR;
+	default:
+		return X86_NO_SYSTEM;
+	}
+}
+
 static void decode_two(struct x86 *x, struct bytes *b)
 {
 	uint8_t op = take(b), modrm;
@@ -160,6 +174,7 @@ static void decode_two(struct x86 *x, struct bytes *b)
 	x->rmw = rmw_two(op, modrm);
 	x->one_width = one_width_two(op);
 	x->syscall = op == 0x05;
+	x->system = system_two(op, modrm);
 	x->forgets_pages = changes_pages(op, modrm);
 }
 
@@ -195,6 +210,7 @@ struct x86 x86_decode(const uint8_t *p, size_t n)
 		x.rmw = rmw_one(op, modrm);
 		x.one_width = one_width_one(op, modrm);
 		x.atomic = (op == 0x86 || op == 0x87) && in_memory(modrm);
+		x.system = op == 0xcf ? X86_IRET : X86_NO_SYSTEM;
 		decode_call(&x, &b, op, modrm);
 	}
 	x.atomic |= b.lock;

@@ -20,6 +20,15 @@ enum x86_branch {
 	X86_RET,
 };
 
+/* What only a kernel does. */
+enum x86_system {
+	X86_NO_SYSTEM,
+	X86_SYSRET,
+	X86_IRET,
+	X86_LIDT,
+	X86_WRMSR,
+};
+
 struct x86 {
 	bool rmw;			/* its load and its store are one access */
 	bool atomic;			/* LOCK, or xchg with memory */
@@ -27,6 +36,7 @@ struct x86 {
 	bool hypercall;			/* xchg %bx,%bx */
 	bool syscall;
 	bool forgets_pages;		/* may change which page an address means */
+	enum x86_system system;
 	enum x86_branch branch;
 	unsigned reg;			/* 0: rax, in the order of encoding */
 	int64_t target;			/* relative to the next instruction */

@@ -156,6 +156,12 @@ uint32_t mt_cpus_task(const struct mt_cpus *c, uint32_t cpu);	/* 0: not known */
  */
 uint32_t mt_cpus_process(const struct mt_cpus *c, uint32_t cpu, uint64_t addr);
 
+/* ---- system calls ------------------------------------------------------- */
+
+/* Of Linux on x86-64: the name of a number, or NULL; the number of a name, or -1. */
+const char *mt_syscall_name(uint64_t number);
+long mt_syscall_number(const char *name);
+
 /* ---- plain I/O --------------------------------------------------------- */
 
 /* Reads until len bytes or the end of file; returns the count, or -1 (errno). */
@@ -248,6 +254,12 @@ MT_MUST_CHECK static inline int mt_reader_next(struct mt_reader *r, const struct
 	*rec = h;
 	return 1;
 }
+
+/*
+ * After an access: how many more stand right behind it in the buffer.  They
+ * count as read.
+ */
+size_t mt_reader_run(struct mt_reader *r);
 
 /*
  * A record behind the others.  Nearly all records are accesses that a filter

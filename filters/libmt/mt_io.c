@@ -293,3 +293,15 @@ int mt_reader_next_any(struct mt_reader *r, const struct mt_hdr **rec)
 			return got < 0 ? got : finish(r);
 	}
 }
+
+size_t mt_reader_run(struct mt_reader *r)
+{
+	const struct mt_access *a = (const struct mt_access *)(r->buf + r->pos);
+	size_t n = 0, max = (r->used - r->pos) / sizeof(*a);
+
+	while (n < max && a[n].hdr.kind == MT_KIND_access && a[n].hdr.size == sizeof(*a))
+		n++;
+	r->pos += n * sizeof(*a);
+	r->records += n;
+	return n;
+}

@@ -174,6 +174,7 @@ static const struct {
 } refers[] = {
 	{ "pc", MT_KIND_symbol }, { "pc2", MT_KIND_symbol },
 	{ "target", MT_KIND_symbol }, { "return_pc", MT_KIND_symbol },
+	{ "entry_pc", MT_KIND_symbol },
 	{ "object", MT_KIND_object }, { "object2", MT_KIND_object },
 	{ "field", MT_KIND_field }, { "field2", MT_KIND_field },
 	{ "stack", MT_KIND_stack }, { "parent", MT_KIND_stack },
@@ -195,8 +196,8 @@ uint32_t mt_names_process(const struct mt_names *n, const struct mt_hdr *rec, ui
 	const struct mt_type *t = mt_type_of(rec->kind);
 	const struct mt_field_info *f = t ? mt_field_find(t, "process") : NULL;
 
-	if (f)
-		return (uint32_t)mt_field_u64(rec, f);
+	if (f)			/* kernel code is process 0's, whoever entered it */
+		return pc >> 63 ? 0 : (uint32_t)mt_field_u64(rec, f);
 	return mt_cpus_process(&n->cpus, rec->cpu, pc);
 }
 

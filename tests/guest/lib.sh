@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2154
-# A guest for tests of the tracer: sourced after lib.sh with $qemu and $plugin set.
+# A guest for tests of the tracer: sourced after lib.sh with $qemu and $plugin set,
+# and $guest, if its program is another one than init.
 kernel=$("$SRC/tests/guest/need-kernel") || skip_all 'no test kernel, see above'
 
-${CC:-cc} -O1 -g -static -o init "$SRC/tests/guest/init.c" -lpthread 2>err ||
+${CC:-cc} -O1 -g -static -o init "$SRC/tests/guest/${guest:-init}.c" -lpthread 2>err ||
 	skip_all "cannot link a static program: $(head -n 1 err)"
 strip init
 "$SRC/tests/guest/mkinitramfs" init >initramfs
@@ -15,7 +16,7 @@ boot() {
 	run timeout 120 "$qemu" -L /usr/share/qemu -L /usr/share/seabios -nodefaults \
 		-display none -serial stdio -no-reboot -m 256 -kernel "$kernel" \
 		-initrd initramfs -plugin "$plugin,$options" "$@" -append \
-		"console=ttyS0 quiet nokaslr mitigations=off panic=-1 $words"
+		"console=ttyS0 quiet nokaslr mitigations=off no_timer_check panic=-1 $words"
 }
 
 # right_cpus LOG NAME: whoever touches "page of cpu N" while recording is cpu N.

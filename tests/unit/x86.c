@@ -122,11 +122,30 @@ static void test_branches(void **state)
 	assert_int_equal(x86_decode(jump, sizeof(jump)).branch, X86_NO_BRANCH);
 }
 
+static void test_system(void **state)
+{
+	static const uint8_t lidt[] = { 0x0f, 0x01, 0x1f }, lgdt[] = { 0x0f, 0x01, 0x17 };
+	static const uint8_t rdtscp[] = { 0x0f, 0x01, 0xf9 }, clac[] = { 0x0f, 0x01, 0xda };
+	static const uint8_t iret[] = { 0x48, 0xcf }, sysret[] = { 0x48, 0x0f, 0x07 };
+	static const uint8_t wrmsr[] = { 0x0f, 0x30 }, pop[] = { 0x07 };
+
+	(void)state;
+	assert_int_equal(x86_decode(lidt, sizeof(lidt)).system, X86_LIDT);
+	assert_int_equal(x86_decode(lgdt, sizeof(lgdt)).system, X86_NO_SYSTEM);
+	assert_int_equal(x86_decode(rdtscp, sizeof(rdtscp)).system, X86_NO_SYSTEM);
+	assert_int_equal(x86_decode(clac, sizeof(clac)).system, X86_NO_SYSTEM);
+	assert_int_equal(x86_decode(iret, sizeof(iret)).system, X86_IRET);
+	assert_int_equal(x86_decode(sysret, sizeof(sysret)).system, X86_SYSRET);
+	assert_int_equal(x86_decode(wrmsr, sizeof(wrmsr)).system, X86_WRMSR);
+	assert_int_equal(x86_decode(pop, sizeof(pop)).system, X86_NO_SYSTEM);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_instructions),
 		cmocka_unit_test(test_branches),
+		cmocka_unit_test(test_system),
 	};
 
 	return cmocka_run_group_tests_name("x86", tests, NULL, NULL);
