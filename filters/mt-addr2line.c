@@ -12,17 +12,21 @@ static const char help[] =
 "\n"
 "Passes the stream on and puts ahead of the first record that uses a code\n"
 "address symbol records for it: function, file and line, the innermost inlined\n"
-"function first.  FILEs are programs, shared objects, vmlinux or separate debug\n"
-"files; mapped files are opened where the log says they were.\n"
+"function first.  FILEs are programs, shared objects, separate debug files,\n"
+"vmlinux, kernel modules or lists of symbols (nm -S, /proc/kallsyms); mapped\n"
+"files are opened where the log says they were.\n"
 "\n"
-"  --field NAME,...   fields that hold code addresses (pc,pc2,target,return_pc)\n"
+"  --field NAME,...   fields that hold code addresses\n"
+"                     (pc,pc2,target,return_pc,entry_pc)\n"
 "  -C, --demangle     C++ names as in the source\n"
 "  --no-inlines       only the innermost function of each address\n"
 "  --debug-dir DIR    look here for .build-id/xx/yyy.debug first\n"
+"  --root DIR         what a guest had mapped is looked for below DIR first\n"
 "  --help             this text\n"
 "\n"
 "    mt-cat log.mt | mt-addr2line prog | mt-totext\n"
-"    mt-cat log.mt | mt-shared | mt-top -n 20 moves | mt-addr2line -C | mt-totext\n";
+"    mt-cat log.mt | mt-shared | mt-top -n 20 moves | mt-addr2line -C | mt-totext\n"
+"    mt-cat log.mt | mt-addr2line mscan.kern mtrace.ko | mt-totext\n";
 
 #define MAX_FIELDS 8			/* code addresses in one record */
 
@@ -50,7 +54,7 @@ struct space { struct mt_table pcs; };
 static struct {
 	const char *fields;
 	bool demangle, no_inlines;
-} opt = { .fields = "pc,pc2,target,return_pc" };
+} opt = { .fields = "pc,pc2,target,return_pc,entry_pc" };
 
 static struct plan plans[65536];	/* by kind */
 static struct sym_set set;
@@ -84,7 +88,7 @@ static bool is_return(const struct mt_type *t, const struct mt_field_info *f)
 {
 	return !strcmp(f->name, "return_pc") ||
 	       (!strcmp(f->name, "pc") && (t->kind == MT_KIND_label || t->kind == MT_KIND_object ||
-					   t->kind == MT_KIND_stack));
+					   t->kind == MT_KIND_stack || t->kind == MT_KIND_lock));
 }
 
 static void plan_type(const struct mt_type *t, struct plan *p)
@@ -241,8 +245,9 @@ static void note(const struct mt_hdr *rec)
 
 		if (!pc)
 			continue;
-		/* the outermost frame of a stack is an entry, not a return address */
-		if (rec->kind == MT_KIND_stack && !((const struct mt_stack *)rec)->parent)
+		/* an entry is the function itself */
+		if (rec->kind == MT_KIND_stack &&
+		    ((const struct mt_stack *)rec)->frame != MT_stack_frame_call)
 			as_return = false;
 		use(pc, p->process && !(pc >> 63) ? *(const uint32_t *)(bytes + p->process) :
 		    mt_cpus_process(&cpus, rec->cpu, pc), as_return);
@@ -268,6 +273,7 @@ static void parse_options(int argc, char **argv)
 		{ "demangle", no_argument, NULL, 'C' },
 		{ "no-inlines", no_argument, NULL, 'n' },
 		{ "debug-dir", required_argument, NULL, 'd' },
+		{ "root", required_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -286,6 +292,9 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'd':
 			sym_debug_dir(&set, optarg);
+			break;
+		case 'r':
+			sym_root(&set, optarg);
 			break;
 		case 'h':
 			mt_help(help);

@@ -15,7 +15,7 @@ static const char help[] =
 "precede their use, frees match allocations, entries nest, tasks exist before\n"
 "they run, accesses stay within a line, lost records add up.  Prints the first\n"
 "20 problems with their byte offset and a count; status 3 when there is one.\n"
-"Nothing is passed on.\n"
+"What is odd but allowed is a note at the end.  Nothing is passed on.\n"
 "\n"
 "  -m, --movement   also replay the movement rule: each access's moved flag must\n"
 "                   be what the order of the log says (logs of mode all)\n"
@@ -53,11 +53,19 @@ static struct {
 	struct mt_table ids[3];		/* object, field, stack: id -> 1 */
 	struct mt_table labels;		/* hash of the start -> struct label */
 	struct mt_table tasks;		/* task -> 1, alive */
-	struct mt_table entries;	/* tag -> cpu + 1 where current; PAUSED */
+	struct mt_table entries;	/* tag -> cpu + 1 where current; PAUSED; FORGOTTEN */
+	struct mt_table current;	/* cpu -> tag of its entry, plus 1; 0: none */
+	struct mt_table used;		/* tag / 64 -> a bit for each that ever started */
+	struct mt_table held;		/* lock -> how often */
+	struct mt_table segments;	/* cpu -> start of its per-cpu segment */
 	uint32_t line, cpus;
 	uint64_t lost;
 	bool lost_unknown;
-	bool replay;			/* the movement rule can be checked from here */
+	uint64_t odd_releases;
+	bool exact;			/* the movement rule can be checked where mode is all */
+	bool replay;			/* and is, here */
+	bool replayed;
+	uint64_t mode;
 } st;
 
 /* ---- time -------------------------------------------------------------- */
@@ -231,35 +239,122 @@ static void check_switch(const struct mt_switch *s)
 }
 
 #define PAUSED (1ull << 32)		/* no cpu + 1 is that large */
+#define FORGOTTEN (1ull << 33)
+
+/* Tags are counted up, so that 64 neighbours share a word. */
+static bool used_before(uint64_t tag)
+{
+	uint64_t *word = mt_xtable_put(&st.used, tag / 64), bit = 1ull << tag % 64;
+	bool was = *word & bit;
+
+	*word |= bit;
+	return was;
+}
+
+/* start or resume: current on its cpu, where nothing else is. */
+static void check_enter(const struct mt_entry *e, const uint64_t *where)
+{
+	uint64_t *current = mt_xtable_put(&st.current, e->hdr.cpu);
+	unsigned long long tag = e->tag;
+
+	if (e->state == MT_entry_state_start) {
+		if (where && *where != FORGOTTEN)
+			problem("entry 0x%llx starts and is alive", tag);
+		else if (used_before(e->tag))
+			problem("entry 0x%llx starts and had been used before", tag);
+		if (!e->pc)
+			problem("entry 0x%llx starts at pc 0", tag);
+	} else if (!where || (*where != PAUSED && *where != FORGOTTEN)) {
+		problem("entry 0x%llx is taken up and was not set aside", tag);
+	}
+	if (*current)
+		problem("entry 0x%llx %s on cpu %u where 0x%llx is current", tag,
+			e->state == MT_entry_state_start ? "starts" : "is taken up", e->hdr.cpu,
+			(unsigned long long)*current - 1);
+	*current = e->tag + 1;
+	*mt_xtable_put(&st.entries, e->tag) = (uint64_t)e->hdr.cpu + 1;
+}
 
 /* start -> current; current -> paused or gone; paused -> current */
 static void check_entry(const struct mt_entry *e)
 {
 	const uint64_t *where = mt_table_get(&st.entries, e->tag);
-	uint64_t here = (uint64_t)e->hdr.cpu + 1;
-	unsigned long long tag = e->tag;
+	uint64_t *current;
 
-	switch (e->state) {
-	case MT_entry_state_start:
-		if (where)
-			problem("entry 0x%llx starts and is alive", tag);
-		if (!e->pc)
-			problem("entry 0x%llx starts at pc 0", tag);
-		*mt_xtable_put(&st.entries, e->tag) = here;
-		return;
-	case MT_entry_state_resume:
-		if (!where || *where != PAUSED)
-			problem("entry 0x%llx is taken up and was not set aside", tag);
-		*mt_xtable_put(&st.entries, e->tag) = here;
+	if (e->state == MT_entry_state_start || e->state == MT_entry_state_resume) {
+		check_enter(e, where);
 		return;
 	}
-	if (!where || *where != here)
-		problem("entry 0x%llx %s and is not current on cpu %u", tag,
+	if (!where || (*where != (uint64_t)e->hdr.cpu + 1 && *where != FORGOTTEN))
+		problem("entry 0x%llx %s and is not current on cpu %u", (unsigned long long)e->tag,
 			e->state == MT_entry_state_done ? "ends" : "is set aside", e->hdr.cpu);
+	current = mt_xtable_put(&st.current, e->hdr.cpu);
+	if (*current == e->tag + 1)
+		*current = 0;
 	if (e->state == MT_entry_state_done)
 		mt_table_remove(&st.entries, e->tag);
 	else
 		*mt_xtable_put(&st.entries, e->tag) = PAUSED;
+}
+
+/* How entries go on while nothing is recorded is told by some guests only. */
+static void forget_entries(void)
+{
+	mt_table_release(&st.current);
+	st.entries.zero = FORGOTTEN;
+	for (size_t i = 0; i < st.entries.n_slots; i++)
+		st.entries.slots[i].value = FORGOTTEN;
+}
+
+/* ---- locks --------------------------------------------------------------- */
+
+/* Not a problem: locks may be held from before the log, or taken unseen. */
+static void check_lock(const struct mt_lock *l)
+{
+	uint64_t *held;
+
+	if (l->op == MT_lock_op_acquired) {
+		++*mt_xtable_put(&st.held, l->addr);
+	} else if (l->op == MT_lock_op_release) {
+		held = mt_table_get(&st.held, l->addr);
+		st.odd_releases += !held;
+		if (held && !--*held)
+			mt_table_remove(&st.held, l->addr);
+	}
+}
+
+/* ---- ranges --------------------------------------------------------------- */
+
+static void check_range(const char *what, uint64_t addr, uint64_t bytes)
+{
+	if (bytes && addr + (bytes - 1) < addr)
+		problem("%s of %llu bytes at 0x%llx ends behind the last address", what,
+			(unsigned long long)bytes, (unsigned long long)addr);
+}
+
+static void check_segment(const struct mt_segment *s)
+{
+	uint64_t *addr = mt_xtable_put(&st.segments, s->owner);
+	unsigned long long cpu = s->owner;
+
+	if (!s->bytes)
+		problem("the segment of cpu %llu has no bytes", cpu);
+	check_range("a segment", s->addr, s->bytes);
+	if (st.cpus && s->owner >= st.cpus)
+		problem("a segment of cpu %llu of %u", cpu, st.cpus);
+	if (*addr && *addr != s->addr)
+		problem("the segment of cpu %llu moves from 0x%llx to 0x%llx", cpu,
+			(unsigned long long)*addr, (unsigned long long)s->addr);
+	*addr = s->addr;
+}
+
+static void check_section(const struct mt_section *s)
+{
+	check_range("a section", s->addr, s->bytes);
+	if (!*mt_string(&s->hdr, 0))
+		problem("a section of a module without name");
+	if (s->bytes && !*mt_string(&s->hdr, 1))
+		problem("a section without name");
 }
 
 /* ---- accesses ---------------------------------------------------------- */
@@ -368,6 +463,10 @@ static void clear(void)
 	free_labels();
 	mt_table_release(&st.tasks);
 	mt_table_release(&st.entries);
+	mt_table_release(&st.current);
+	mt_table_release(&st.used);
+	mt_table_release(&st.held);
+	mt_table_release(&st.segments);
 	forget_moves();
 	memset(&st, 0, sizeof(st));
 }
@@ -377,15 +476,32 @@ static void check_begin(const struct mt_begin *b)
 	clear();
 	st.line = b->line;
 	st.cpus = b->cpus;
+	st.mode = b->mode;
 	moves.cold = b->options & MT_option_cold;
 	if (!b->line || (b->line & (b->line - 1))) {
 		problem("a line of %u bytes", b->line);
 		st.line = 0;
 	}
-	st.replay = movement && st.line && b->mode == MT_mode_all &&
-		    b->order == MT_order_exact && b->sample <= 1;
-	if (movement && !st.replay)
-		problem("--movement needs a log of every access (mode all) in exact order");
+	st.exact = movement && st.line && b->order == MT_order_exact && b->sample <= 1;
+	st.replay = st.exact && b->mode == MT_mode_all;
+	st.replayed = st.replay;
+}
+
+/* The tracer begins anew, as at the start, when it goes over to another mode. */
+static void check_mode(const struct mt_mode *m)
+{
+	bool cold = moves.cold;
+
+	if (m->mode == MT_mode_off) {
+		forget_entries();
+		mt_table_release(&st.held);
+	} else if (m->mode != st.mode) {
+		forget_moves();
+		moves.cold = cold;
+	}
+	st.mode = m->mode;
+	st.replay = st.exact && m->mode == MT_mode_all;
+	st.replayed |= st.replay;
 }
 
 static void check_end(const struct mt_end *e)
@@ -393,13 +509,18 @@ static void check_end(const struct mt_end *e)
 	if (st.lost_unknown ? e->dropped < st.lost : e->dropped != st.lost)
 		problem("end counts %llu lost records, drop records %llu",
 			(unsigned long long)e->dropped, (unsigned long long)st.lost);
+	if (movement && !st.replayed)
+		problem("--movement needs a log of every access (mode all) in exact order");
+	if (st.odd_releases && !quiet)
+		mt_out_printf(&out, "note: %llu releases of locks whose taking was not recorded\n",
+			      (unsigned long long)st.odd_releases);
 }
 
 static void note_drop(const struct mt_drop *d)
 {
 	st.lost += d->count;
 	st.lost_unknown |= !d->count;
-	st.replay = false;		/* what is lost may have moved lines */
+	st.exact = st.replay = false;	/* what is lost may have moved lines */
 }
 
 static void check_event(const struct mt_hdr *rec)
@@ -409,6 +530,8 @@ static void check_event(const struct mt_hdr *rec)
 		check_access((const struct mt_access *)rec);
 	else if (rec->kind == MT_KIND_entry)
 		check_entry((const struct mt_entry *)rec);
+	else if (rec->kind == MT_KIND_lock)
+		check_lock((const struct mt_lock *)rec);
 }
 
 static void check_context(const struct mt_hdr *rec)
@@ -423,8 +546,8 @@ static void check_context(const struct mt_hdr *rec)
 	case MT_KIND_drop:
 		note_drop((const struct mt_drop *)rec);
 		break;
-	case MT_KIND_mode:		/* what is not recorded moves lines too */
-		st.replay &= ((const struct mt_mode *)rec)->mode == MT_mode_all;
+	case MT_KIND_mode:
+		check_mode((const struct mt_mode *)rec);
 		break;
 	case MT_KIND_task:
 		check_task((const struct mt_task *)rec);
@@ -435,6 +558,12 @@ static void check_context(const struct mt_hdr *rec)
 		break;
 	case MT_KIND_label:
 		check_label((const struct mt_label *)rec);
+		break;
+	case MT_KIND_segment:
+		check_segment((const struct mt_segment *)rec);
+		break;
+	case MT_KIND_section:
+		check_section((const struct mt_section *)rec);
 		break;
 	}
 }

@@ -21,8 +21,9 @@ static const char help[] =
 "  -O, --object ID|NAME  on an object, by id or name\n"
 "  -T, --type CTYPE      on objects of a C type: 'struct dentry'\n"
 "  -t, --task SET        while one of these tasks ran\n"
-"  -s, --syscall SET     inside these system calls, by number\n"
+"  -s, --syscall SET     inside these system calls: openat,close,257\n"
 "  -S, --scope NAME      inside an abstract scope of that name\n"
+"  -r, --run NAME        while recording was on under that name\n"
 "      --time RANGES     with time in 1000-2000, of their own cpu\n"
 "  -w, --width SET       that touch so many bytes\n"
 "  -m, --mode MODE       user or kernel\n"
@@ -136,6 +137,28 @@ static void require_kinds(void)
 	free(words);
 }
 
+/* Words of a set that are names of system calls become their numbers. */
+static void require_syscall(void)
+{
+	char *words = mt_xstrdup(optarg), *save, *set;
+	size_t room = strlen(optarg) + 8, used = 0;
+
+	set = mt_xcalloc(1, room);		/* no number is longer than its name */
+	for (char *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		long number = mt_syscall_number(w);
+
+		if (number < 0 && (w[0] < '0' || w[0] > '9'))
+			mt_die(MT_USAGE, "--syscall: there is no system call '%s'", w);
+		if (number < 0)
+			used += (size_t)sprintf(set + used, "%s%s", used ? "," : "", w);
+		else
+			used += (size_t)sprintf(set + used, "%s%ld", used ? "," : "", number);
+	}
+	require(expr_set(EXPR_IN, expr_name("running.syscall"), "--syscall", set, UINT32_MAX));
+	free(set);
+	free(words);
+}
+
 /* Compiled for all types, so that what means nothing anywhere is found. */
 static void require_expression(void)
 {
@@ -164,8 +187,9 @@ static bool take_condition(int c)
 	case 'O': require_object(); break;
 	case 'T': require_string("object.ctype"); break;
 	case 't': require_set("running.task", "--task", UINT32_MAX); break;
-	case 's': require_set("running.syscall", "--syscall", UINT32_MAX); break;
+	case 's': require_syscall(); break;
 	case 'S': require(expr_with_string(EXPR_IN_SCOPE, NULL, optarg)); break;
+	case 'r': require_string("running.run"); break;
 	case OPT_TIME: require_set("time", "--time", UINT64_MAX); break;
 	case 'w': require_set("width", "--width", UINT16_MAX); break;
 	case 'm': require_mode(); break;
@@ -188,6 +212,7 @@ static void parse_options(int argc, char **argv)
 		{ "task", required_argument, NULL, 't' },
 		{ "syscall", required_argument, NULL, 's' },
 		{ "scope", required_argument, NULL, 'S' },
+		{ "run", required_argument, NULL, 'r' },
 		{ "time", required_argument, NULL, OPT_TIME },
 		{ "width", required_argument, NULL, 'w' },
 		{ "mode", required_argument, NULL, 'm' },
@@ -200,7 +225,7 @@ static void parse_options(int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:k:o:a:p:O:T:t:s:S:w:m:e:vh", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "c:k:o:a:p:O:T:t:s:S:r:w:m:e:vh", options, NULL)) != -1)
 		if (c == 'v')
 			negated = true;
 		else if (c == OPT_ONLY)

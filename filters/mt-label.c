@@ -18,17 +18,21 @@ static const char help[] =
 "variable, stack, part of a mapped file - and the struct field, by the label\n"
 "records of the stream and the symbol tables and DWARF of the ELF files that\n"
 "it maps.  Everything passes on; accesses carry the ids of object and field\n"
-"records, which stand ahead of their first use.\n"
+"records, which stand ahead of their first use, and locks the name of their\n"
+"class.\n"
 "\n"
-"  FILE               vmlinux, a program, shared object or separate debug file,\n"
+"  FILE               vmlinux, a kernel module, a list of symbols (nm -S,\n"
+"                     /proc/kallsyms), a program, shared object or debug file,\n"
 "                     used where its build-id or name fits, before what is mapped\n"
+"  --root DIR         what a guest had mapped is looked for below DIR first\n"
 "  --debug-dir DIR    look for debug files in DIR too, before /usr/lib/debug\n"
 "  --no-fields        objects only\n"
 "  --stats            at the end say on stderr how many accesses have an object\n"
 "  --help             this text\n"
 "\n"
 "    mt-cat log.mt | mt-label | mt-shared --by field | mt-top -n 10 moves | mt-totext\n"
-"    mt-cat log.mt | mt-label prog | mt-tojson | jq -c 'select(.type == \"field\")'\n";
+"    mt-cat log.mt | mt-label prog | mt-tojson | jq -c 'select(.type == \"field\")'\n"
+"    mt-cat log.mt | mt-label mscan.kern mtrace.ko | mt-stat | mt-totext\n";
 
 /* ---- state ------------------------------------------------------------- */
 
@@ -38,6 +42,7 @@ struct object {
 	uint32_t id;			/* 0: not defined yet */
 	uint16_t storage;
 	bool typed;			/* type was looked for */
+	bool repeats;			/* many of type side by side */
 	uint32_t owner;
 	uint64_t pc;
 	const char *name, *ctype;	/* interned */
@@ -73,8 +78,17 @@ struct named {
 	UT_hash_handle hh;
 };
 
+/* A cpu's copy of the per-cpu data. */
+struct segment { uint64_t addr, bytes; uint32_t owner; };
+
+/* What a lock is called, by its address: most are taken again and again. */
+#define LOCKS 4096
+static struct { uint64_t addr, stamp; uint32_t process; const char *kind, *name; } locks[LOCKS];
+
 static struct sym_set set;
 static struct mt_cpus cpus;
+static struct sym_ranges segments;
+static uint64_t unit;			/* bytes from one cpu's per-cpu data to the next; 0: not known */
 static struct mt_writer out;
 static struct mt_objects labels;
 static struct mapped *mappeds;
@@ -265,26 +279,91 @@ static struct sym_type *type_named(const char *name)
 	return n->type;
 }
 
-/* A heap block without a type: what the code allocates that asked for it. */
+static bool is_kernel(const struct object *o)
+{
+	return o->extent.addr >> 63;
+}
+
+/* kmalloc gives blocks of its own sizes. */
+static bool is_rounded(const struct object *o)
+{
+	return o->storage == MT_storage_heap && is_kernel(o);
+}
+
+/* What the code allocates that asked for a block. */
 static struct sym_type *type_by_site(const struct object *o)
 {
 	uint32_t process = o->pc >> 63 ? 0 : o->extent.process;
 	struct sym_place place;
 
-	if (!o->pc || o->storage != MT_storage_heap || !sym_find(&set, process, o->pc - 1, &place))
+	if (!o->pc || (o->storage != MT_storage_heap && o->storage != MT_storage_percpu) ||
+	    !sym_find(&set, process, o->pc - 1, &place))
 		return NULL;
-	return sym_site_type(place.module, place.vaddr + 1, o->extent.bytes);
+	return sym_site_type(place.module, place.vaddr + 1, o->extent.bytes, is_rounded(o));
 }
 
-/* The type of a label's object; of several side by side when there is room. */
+static struct sym_type *type_named_raw(const char *name)
+{
+	return type_named(intern(name));
+}
+
+/* A heap block without a type: what its cache is for, or what the code allocates that asked for it. */
+static struct sym_type *guess_type(const struct object *o)
+{
+	if (o->storage == MT_storage_heap && is_kernel(o) && !sym_cache_general(o->name))
+		return sym_cache_type(o->name, o->extent.bytes, type_named_raw);
+	return type_by_site(o);
+}
+
+/*
+ * The type of a label's object; of several side by side when there is room,
+ * but a slab cache's objects are single ones.  Tables of the kernel, such as
+ * its struct pages, and what kmalloc gave for several, we do not know how many,
+ * stand for their elements: a member is the same in all of them.
+ */
 static void find_type(struct object *o)
 {
-	struct sym_type *t = *o->ctype ? type_named(o->ctype) : type_by_site(o);
+	struct sym_type *t = *o->ctype ? type_named(o->ctype) : guess_type(o);
+	uint64_t n = t && t->bytes ? o->extent.bytes / t->bytes : 0;
 
 	o->typed = true;
-	if (t && t->bytes && o->extent.bytes / t->bytes >= 2 && !sym_type_flexible(t))
-		t = sym_type_array(t, o->extent.bytes / t->bytes);
 	o->type = t;
+	if (n < 2 || sym_type_flexible(t) ||
+	    (!*o->ctype && is_rounded(o) && !sym_cache_general(o->name)))
+		return;
+	o->repeats = o->storage == MT_storage_heap ? !*o->ctype && is_rounded(o) :
+		     n > SYM_INDEX_MAX;
+	if (!o->repeats)
+		o->type = sym_type_array(t, n);
+}
+
+/* ---- per-cpu data -------------------------------------------------------- */
+
+static void note_segment(const struct mt_segment *rec)
+{
+	const struct sym_range *below;
+	struct segment *g;
+
+	epoch++;
+	if (!(rec->addr >> 63) || !rec->bytes || rec->bytes - 1 > UINT64_MAX - rec->addr)
+		return;
+	below = sym_ranges_below(&segments, rec->addr - 1);
+	if (below && (!unit || rec->addr - below->first < unit))
+		unit = rec->addr - below->first;
+	g = mt_xmalloc(sizeof(*g));	/* the ranges keep it */
+	*g = (struct segment){ rec->addr, rec->bytes, (uint32_t)rec->owner };
+	sym_ranges_set(&segments, rec->addr, rec->addr + rec->bytes - 1, 0, g);
+}
+
+/* The segment that addr is in, or not far behind: there is what was allocated at run time. */
+static const struct segment *segment_at(uint64_t addr)
+{
+	const struct sym_range *r = addr >> 63 ? sym_ranges_below(&segments, addr) : NULL;
+	const struct segment *g = r ? r->data : NULL;
+
+	if (!g || (addr - g->addr >= g->bytes && addr - g->addr >= unit))
+		return NULL;
+	return g;
 }
 
 /* ---- objects ----------------------------------------------------------- */
@@ -322,10 +401,21 @@ static void note_free(const struct mt_label *l, uint32_t process)
 		count.unknown_frees++;
 }
 
+static uint32_t owner_of(const struct mt_label *l)
+{
+	const struct segment *g;
+
+	if (l->storage == MT_storage_stack)
+		return l->task;
+	g = l->storage == MT_storage_percpu ? segment_at(l->addr) : NULL;
+	return g ? g->owner : 0;
+}
+
 static void note_label(const struct mt_hdr *rec)
 {
 	const struct mt_label *l = (const struct mt_label *)rec;
-	uint32_t process = l->addr >> 63 ? 0 : l->process;
+	uint32_t process = l->addr >> 63 ? 0 :
+			   l->process ? l->process : mt_cpus_process(&cpus, rec->cpu, l->addr);
 	struct object *o;
 	long replaced;
 
@@ -338,7 +428,7 @@ static void note_label(const struct mt_hdr *rec)
 		.extent = { l->addr, l->bytes, process, (uint16_t)layer_of(l->storage), 0 },
 		.pc = l->pc, .name = intern(mt_string(rec, 0)), .ctype = intern(mt_string(rec, 1)),
 		.storage = (uint16_t)(l->storage < MT_storage_unknown ? l->storage : MT_storage_unknown),
-		.owner = l->storage == MT_storage_stack ? l->task : 0,
+		.owner = owner_of(l),
 	};
 	count.empty += !l->bytes;
 	replaced = mt_objects_put(&labels, &o->extent);
@@ -375,6 +465,52 @@ static struct object *mapped_object(const struct sym_place *place, const struct 
 	return &m->object;
 }
 
+/* A per-cpu variable, or as much of the cpu's copy as nothing is known about. */
+static struct object *percpu_object(const struct segment *g, uint64_t addr)
+{
+	struct sym_place place = { 0 };
+	struct sym_variable v = { "per-cpu data", g->addr, g->bytes, NULL };
+	struct object *o;
+
+	if (addr - g->addr >= g->bytes)
+		v = (struct sym_variable){ "per-cpu allocations", g->addr + g->bytes,
+					   unit - g->bytes, NULL };
+	if (sym_percpu(&set, g->addr, addr, &place) && sym_variable(place.module, place.vaddr, &v))
+		o = mapped_object(&place, &v, 0, MT_storage_percpu);
+	else
+		o = mapped_object(&(struct sym_place){ NULL, 0, 0 }, &v, 0, MT_storage_percpu);
+	o->owner = g->owner;
+	return o;
+}
+
+/* ---- look-up ----------------------------------------------------------- */
+
+/* Where in the kernel's address space (x86-64, four levels) nothing is known: why. */
+static struct object *region_object(uint64_t addr)
+{
+	static const struct { uint64_t first; const char *name; } regions[] = {
+		{ 0xffffffffff000000, "fixed mappings" },
+		{ 0xffffffffa0000000, "kernel modules" },
+		{ 0xffffffff80000000, "kernel image" },
+		{ 0xfffffe0000000000, "entry area of a cpu" },
+		{ 0xffffea0000000000, "struct pages" },
+		{ 0xffffc90000000000, "vmalloc area" },
+		{ 0xffff888000000000, "memory without a label" },
+		{ 0x8000000000000000, "unknown kernel address" },
+	};
+	uint64_t end = 0;
+	size_t i = 0;
+
+	if (!(addr >> 63))
+		return NULL;
+	for (; addr < regions[i].first; i++)
+		end = regions[i].first;
+	return mapped_object(&(struct sym_place){ NULL, 0, 0 },
+			     &(struct sym_variable){ regions[i].name, regions[i].first,
+						     end - regions[i].first, NULL },
+			     0, MT_storage_unknown);
+}
+
 /* A section of an ELF file, or all of another one as far as it is mapped. */
 static struct object *file_object(const struct sym_place *place, uint32_t process, uint64_t addr)
 {
@@ -389,9 +525,10 @@ static struct object *file_object(const struct sym_place *place, uint32_t proces
 		v.name = name;
 		return mapped_object(place, &v, process, MT_storage_file);
 	}
-	path = sym_mapping(&set, process, addr, &first, &last);
+	path = addr >> 63 ? sym_kernel_section(&set, addr, &first, &last) :
+	       sym_mapping(&set, process, addr, &first, &last);
 	if (!path)
-		return NULL;
+		return region_object(addr);
 	v = (struct sym_variable){ sym_basename(path), first, last - first + 1, NULL };
 	return mapped_object(&whole, &v, process, MT_storage_file);
 }
@@ -400,6 +537,7 @@ static struct object *file_object(const struct sym_place *place, uint32_t proces
 static struct object *object_at(uint32_t process, uint64_t addr)
 {
 	struct mt_extent *e = mt_objects_at(&labels, MT_LAYER_stack, process, addr);
+	const struct segment *g;
 	struct sym_place place = { 0 };
 	struct sym_variable v;
 
@@ -407,6 +545,9 @@ static struct object *object_at(uint32_t process, uint64_t addr)
 		e = mt_objects_at(&labels, MT_LAYER_inner, process, addr);
 	if (e)
 		return (struct object *)e;
+	g = segment_at(addr);
+	if (g)
+		return percpu_object(g, addr);
 	if (sym_find(&set, process, addr, &place) &&
 	    sym_variable(place.module, place.vaddr, &v))
 		return mapped_object(&place, &v, process, MT_storage_static);
@@ -425,22 +566,37 @@ static uint32_t process_of(const struct mt_access *a)
 	return process ? process : mt_cpus_process(&cpus, a->hdr.cpu, a->addr);
 }
 
+/* Where in its type an object has addr. */
+static uint64_t offset_in(const struct object *o, uint64_t addr)
+{
+	uint64_t offset = addr - o->extent.addr;
+
+	return o->repeats ? offset % o->type->bytes : offset;
+}
+
+static struct object *typed_object_at(uint32_t process, uint64_t addr)
+{
+	struct object *o = object_at(process, addr);
+
+	if (o && !o->typed)
+		find_type(o);
+	return o;
+}
+
 static void resolve(const struct mt_access *a, struct cached *c)
 {
-	struct object *o = object_at(c->process, a->addr);
+	struct object *o = typed_object_at(c->process, a->addr);
 	struct field *f = NULL;
 
 	c->object = c->field = 0;
 	if (!o)
 		return;
-	if (!o->typed)
-		find_type(o);
 	if (!o->id)
 		define_object(&a->hdr, o);
 	c->object = o->id;
 	c->storage = o->storage;
 	if (o->type && !no_fields)
-		f = field_at(o->type, a->addr - o->extent.addr, a->width);
+		f = field_at(o->type, offset_in(o, a->addr), a->width);
 	if (!f)
 		return;
 	if (f->stream != stream)
@@ -467,6 +623,67 @@ static void label_access(const struct mt_hdr *rec)
 	mt_writer_put(&out, &a.hdr);
 }
 
+/* ---- locks -------------------------------------------------------------- */
+
+/* "struct dentry.d_lockref.lock"; a lock that is a variable is called like it. */
+static const char *lock_class(uint32_t process, uint64_t addr, const char *kind)
+{
+	struct object *o = typed_object_at(process, addr);
+	char path[512], name[1024];
+	struct sym_type *t;
+
+	if (!o)
+		return kind;
+	t = o->type ? sym_lock(o->type, offset_in(o, addr), path, sizeof(path)) : NULL;
+	if (t && *path)
+		snprintf(name, sizeof(name), "%s.%s", t->own_name, path);
+	else if (o->storage == MT_storage_static || (o->storage == MT_storage_percpu && o->type))
+		snprintf(name, sizeof(name), addr == o->extent.addr ? "%s" : "%s+0x%llx", o->name,
+			 (unsigned long long)(addr - o->extent.addr));
+	else if (o->storage == MT_storage_heap && is_kernel(o) && !sym_cache_general(o->name))
+		snprintf(name, sizeof(name), "%s+0x%llx", o->name,
+			 (unsigned long long)(addr - o->extent.addr));
+	else
+		return kind;
+	return intern(name);
+}
+
+/* What tracers say that cannot know the class. */
+static bool is_kind(const char *name)
+{
+	static const char *const kinds[] = { "", "spinlock", "rwlock", "mutex", "rwsem", "semaphore" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(name, kinds[i]))
+			return true;
+	return false;
+}
+
+static void label_lock(const struct mt_hdr *rec)
+{
+	static _Alignas(8) unsigned char buf[MT_RECORD_MAX];
+	struct mt_lock l = *(const struct mt_lock *)rec;
+	uint32_t process = mt_cpus_process(&cpus, rec->cpu, l.addr);
+	uint64_t slot = mix(process, l.addr) >> 52;
+	uint64_t stamp = epoch + *epoch_of(process, l.addr >> 12);
+	const char *kind = mt_string(rec, 0);
+
+	if (!is_kind(kind)) {
+		mt_writer_put(&out, rec);
+		return;
+	}
+	if (locks[slot].addr != l.addr || locks[slot].stamp != stamp ||
+	    locks[slot].process != process || strcmp(locks[slot].kind, kind) != 0) {
+		kind = intern(kind);
+		locks[slot].addr = l.addr;
+		locks[slot].stamp = stamp;
+		locks[slot].process = process;
+		locks[slot].kind = kind;
+		locks[slot].name = lock_class(process, l.addr, kind);
+	}
+	mt_writer_put(&out, mt_build(buf, &l, &locks[slot].name));
+}
+
 /* A stream has its own objects; ids go on, so that they stay unique. */
 static void begin(const struct mt_hdr *rec)
 {
@@ -479,6 +696,8 @@ static void begin(const struct mt_hdr *rec)
 		HASH_DEL(mappeds, m);
 		free(m);
 	}
+	sym_ranges_release(&segments);
+	unit = 0;
 	stream++;
 	epoch++;
 	labelled_before = false;
@@ -508,10 +727,16 @@ static void take(const struct mt_hdr *rec)
 	case MT_KIND_field:
 		definition(n_objects - first);
 		break;
+	case MT_KIND_segment:
+		note_segment((const struct mt_segment *)rec);
+		break;
 	case MT_KIND_access:
 		if (labelled_before)
 			break;
 		label_access(rec);
+		return;
+	case MT_KIND_lock:
+		label_lock(rec);
 		return;
 	}
 	mt_xcpus_note(&cpus, rec);
@@ -549,6 +774,7 @@ static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "debug-dir", required_argument, NULL, 'd' },
+		{ "root", required_argument, NULL, 'r' },
 		{ "no-fields", no_argument, NULL, 'n' },
 		{ "stats", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
@@ -559,6 +785,7 @@ static void parse_options(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		switch (c) {
 		case 'd': sym_debug_dir(&set, optarg); break;
+		case 'r': sym_root(&set, optarg); break;
 		case 'n': no_fields = true; break;
 		case 's': stats = true; break;
 		case 'h': mt_help(help);

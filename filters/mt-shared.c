@@ -16,7 +16,7 @@ static const char help[] =
 "true or false sharing.  The rows are records of type shared, most moves first.\n"
 "\n"
 "  --by WHAT         a row for each line (default), object, ctype, field, pc,\n"
-"                    or site (instruction and line)\n"
+"                    site (instruction and line), or entry (system call, ...)\n"
 "  --all             lines of one cpu, and lines that nobody writes, too\n"
 "  --min-moves N     only rows with at least N moves\n"
 "  --line-size N     as if cache lines had N bytes (a power of two, 8 to 4096)\n"
@@ -49,7 +49,7 @@ static unsigned parse_by(const char *text)
 	for (const struct mt_value *v = f->values; v->name; v++)
 		if (!strcmp(v->name, text))
 			return (unsigned)v->number;
-	mt_die(MT_USAGE, "--by: '%s' is none of line, object, ctype, field, pc, site", text);
+	mt_die(MT_USAGE, "--by: '%s' is none of line, object, ctype, field, pc, site, entry", text);
 }
 
 static bool good_line_size(uint64_t n)
@@ -94,7 +94,6 @@ static void set_mode(uint32_t mode)
 {
 	struct lines *t = &now.lines;
 
-	lines_settle(t);
 	if (mode != MT_mode_off)
 		now.mode = mode;
 	t->trust = now.native && (now.mode == MT_mode_movement || now.mode == MT_mode_all);
@@ -116,6 +115,7 @@ static void stream_begins(const struct mt_begin *b, const struct mt_reader *in)
 		mt_die(MT_USAGE, "--shift: %u is not less than the line size, %u",
 		       (unsigned)shift, (unsigned)size);
 	lines_init(&now.lines, (unsigned)__builtin_ctzll(size), shift, b);
+	now.lines.apart = report.by == MT_shared_by_entry;
 	now.groups.apart = report.by == MT_shared_by_field;
 	now.native = size == b->line && !shift;
 	now.sample = b->sample;
@@ -146,13 +146,15 @@ static bool note(const struct mt_hdr *rec, const struct mt_reader *in, struct mt
 		return true;
 	case MT_KIND_mode:
 		set_mode((uint32_t)((const struct mt_mode *)rec)->mode);
+		lines_runs(&now.lines, rec);
 		return true;
 	case MT_KIND_object:
 		if (report.by == MT_shared_by_ctype || report.by == MT_shared_by_field)
 			groups_note(&now.groups, &now.lines, (const struct mt_object *)rec);
 		return true;
 	case MT_KIND_switch:
-		lines_switch(&now.lines, rec);
+	case MT_KIND_entry:
+		lines_runs(&now.lines, rec);
 		return false;
 	case MT_KIND_label:		/* only events refer to these */
 	case MT_KIND_segment:
@@ -176,7 +178,8 @@ int main(int argc, char **argv)
 
 	while ((got = mt_reader_next(&in, &rec)) > 0)
 		if (rec->kind == MT_KIND_access)
-			lines_access(&now.lines, (const struct mt_access *)rec);
+			lines_accesses(&now.lines, (const struct mt_access *)rec,
+				       1 + mt_reader_run(&in));
 		else if (note(rec, &in, &out))
 			mt_writer_put(&out, rec);
 	if (now.open)			/* cut: the rows of what there was, but no end */

@@ -11,14 +11,15 @@ static const char help[] =
 "\n"
 "Counts what is in the stream on standard input and writes one stat report\n"
 "record for each number: records by kind, cpus, spans of time, accesses by what\n"
-"they did, instructions, runs, lost records.  The stream itself is dropped but\n"
-"for begin, end and drop.\n"
+"they did and, behind mt-label, by what they touched, instructions, runs, lost\n"
+"records.  The stream itself is dropped but for begin, end and drop.\n"
 "\n"
 "  -c, --per-cpu   also accesses, moves and time of each cpu\n"
 "      --help      this text\n"
 "\n"
 "    mt-cat log.mt | mt-stat | mt-totext\n"
-"    mt-cat log.mt | mt-filter --cpu 0 | mt-stat | mt-tojson\n";
+"    mt-cat log.mt | mt-filter --cpu 0 | mt-stat | mt-tojson\n"
+"    mt-cat log.mt | mt-label prog | mt-stat | mt-totext\n";
 
 #define KINDS 65536
 
@@ -26,6 +27,19 @@ struct cpu {
 	uint32_t cpu;
 	uint64_t first, last;		/* time */
 	uint64_t records, accesses, moves;
+};
+
+/*
+ * What accesses touch: a kind of storage, or of unknown storage what mt-label
+ * calls it.  It has few such names; those of others go together.
+ */
+#define NAMES_MAX 24
+#define PLACES_MAX (NAMES_MAX + 1 + MT_storage_unknown)
+
+struct place {
+	const char *storage;
+	char *name;			/* or NULL */
+	uint64_t accesses, moves;
 };
 
 /* What is known about one stream; begin clears it. */
@@ -39,6 +53,11 @@ static struct {
 	struct cpu *cpus;
 	size_t n_cpus, room;
 	struct cpu *last;		/* of the record before: most come in runs */
+	struct mt_table place_of;	/* object -> index in places, plus 1 */
+	struct place places[PLACES_MAX];
+	size_t n_places;
+	struct place nowhere;		/* accesses without an object */
+	uint64_t with_field;
 } st;
 
 static bool per_cpu;
@@ -47,6 +66,9 @@ static void clear(void)
 {
 	mt_table_release(&st.cpu_index);
 	free(st.cpus);
+	mt_table_release(&st.place_of);
+	for (size_t i = 0; i < st.n_places; i++)
+		free(st.places[i].name);
 	memset(&st, 0, sizeof(st));
 }
 
@@ -65,6 +87,54 @@ static struct cpu *cpu_of(uint32_t cpu)
 	return st.last = &st.cpus[*index - 1];
 }
 
+static size_t find_place(const char *storage, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < st.n_places; i++)
+		if (!strcmp(st.places[i].storage, storage) &&
+		    (!name || !strcmp(st.places[i].name, name)))
+			break;
+	return i;
+}
+
+/* The index of the place, made when there is none. */
+static size_t place_named(const char *storage, const char *name)
+{
+	size_t i = find_place(storage, name);
+
+	if (i == st.n_places && name && i >= NAMES_MAX) {
+		name = "other";
+		i = find_place(storage, name);
+	}
+	if (i < st.n_places)
+		return i;
+	st.places[i] = (struct place){ .storage = storage, .name = name ? mt_xstrdup(name) : NULL };
+	return st.n_places++;
+}
+
+static void note_object(const struct mt_object *o)
+{
+	const struct mt_field_info *f = mt_field_find(mt_type_of(MT_KIND_object), "storage");
+	const char *storage = mt_value_name(f->values, o->storage);
+
+	if (!storage || o->storage == MT_storage_unknown)
+		*mt_xtable_put(&st.place_of, o->id) =
+			place_named("unknown", mt_string(&o->hdr, 0)) + 1;
+	else
+		*mt_xtable_put(&st.place_of, o->id) = place_named(storage, NULL) + 1;
+}
+
+static void note_place(const struct mt_access *a)
+{
+	const uint64_t *i = a->object ? mt_table_get(&st.place_of, a->object) : NULL;
+	struct place *p = i ? &st.places[*i - 1] : &st.nowhere;
+
+	p->accesses++;
+	p->moves += (a->flags & MT_access_flag_moved) != 0;
+	st.with_field += a->field != 0;
+}
+
 static void note_access(const struct mt_access *a, struct cpu *c)
 {
 	unsigned both = MT_access_flag_load | MT_access_flag_store;
@@ -79,6 +149,7 @@ static void note_access(const struct mt_access *a, struct cpu *c)
 	st.split += (a->flags & MT_access_flag_split) != 0;
 	c->accesses++;
 	c->moves += (a->flags & MT_access_flag_moved) != 0;
+	note_place(a);
 }
 
 /* Only events run on a cpu: context and reports may carry any cpu and time. */
@@ -103,7 +174,9 @@ static void note(const struct mt_hdr *rec)
 	st.bytes += rec->size;
 	if (t && t->class == MT_CLASS_event)
 		note_event(rec);
-	if (rec->kind == MT_KIND_mode) {
+	if (rec->kind == MT_KIND_object) {
+		note_object((const struct mt_object *)rec);
+	} else if (rec->kind == MT_KIND_mode) {
 		st.runs += ((const struct mt_mode *)rec)->mode != MT_mode_off;
 	} else if (rec->kind == MT_KIND_drop) {
 		st.drops++;
@@ -160,6 +233,45 @@ static void put_accesses(struct mt_writer *out)
 	put(out, st.judged, "accesses judged by the tracer", "");
 }
 
+static void put_place(struct mt_writer *out, const struct place *p, const char *where)
+{
+	char name[128];
+
+	if (!p->accesses)
+		return;
+	snprintf(name, sizeof(name), "accesses %s", where);
+	put(out, p->accesses, name, "");
+	snprintf(name, sizeof(name), "accesses moved %s", where);
+	put(out, p->moves, name, "");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	int order = strcmp(x->storage, y->storage);
+
+	return order ? order : x->name ? strcmp(x->name, y->name) : 0;
+}
+
+/* Says nothing of a stream that mt-label has not seen. */
+static void put_places(struct mt_writer *out)
+{
+	char where[100];
+
+	if (!st.n_places)
+		return;
+	qsort(st.places, st.n_places, sizeof(st.places[0]), by_name);
+	for (size_t i = 0; i < st.n_places; i++) {
+		const struct place *p = &st.places[i];
+
+		snprintf(where, sizeof(where), "in %s%s%s", p->storage, p->name ? ": " : "",
+			 p->name ? p->name : "");
+		put_place(out, p, where);
+	}
+	put_place(out, &st.nowhere, "without an object");
+	put(out, st.with_field, "accesses with a field", "");
+}
+
 static int by_cpu(const void *a, const void *b)
 {
 	uint32_t x = ((const struct cpu *)a)->cpu, y = ((const struct cpu *)b)->cpu;
@@ -198,6 +310,7 @@ static void report(struct mt_writer *out)
 {
 	put_kinds(out);
 	put_accesses(out);
+	put_places(out);
 	put_cpus(out);
 	put(out, st.instructions, "instructions", "instruction");
 	put(out, st.runs, "runs", "");

@@ -386,8 +386,26 @@ static void shared_titles(const struct mt_type *t)
 	add_title("what is shared", "", false);
 }
 
+/* system call __x64_sys_close, interrupt sysvec_apic_timer, system call openat, exception 14 */
+static void word_entry(struct mt_out *o, const struct mt_shared *s)
+{
+	const struct mt_symbol *symbol = mt_names_symbol(&names, 0, s->entry_pc);
+	const struct mt_type *t = mt_type_of(MT_KIND_shared);
+	const char *cause = mt_value_name(mt_field_find(t, "cause")->values, s->cause);
+	const char *call = s->cause == MT_entry_cause_syscall ? mt_syscall_name(s->number) : NULL;
+
+	mt_out_str(o, s->cause == MT_entry_cause_syscall ? "system call" : cause ? cause : "entry");
+	mt_out_char(o, ' ');
+	if (symbol && *mt_string(&symbol->hdr, 0))
+		word_string(o, &symbol->hdr, 0);
+	else if (call)
+		mt_out_str(o, call);
+	else
+		mt_out_dec(o, s->number);
+}
+
 /* counters: struct counter [4], static, 256 bytes */
-static void word_what(struct mt_out *o, const struct mt_shared *s)
+static void word_thing(struct mt_out *o, const struct mt_shared *s)
 {
 	const struct mt_object *object = mt_names_object(&names, s->object);
 	const struct mt_object *object2 = mt_names_object(&names, s->object2);
@@ -415,6 +433,23 @@ static void word_what(struct mt_out *o, const struct mt_shared *s)
 		mt_out_str(o, " from ");
 		word_code(o, object->process, object->pc);
 	}
+}
+
+/* The thing, and for which entry of the kernel it moved most. */
+static void word_what(struct mt_out *o, const struct mt_shared *s)
+{
+	if (s->by == MT_shared_by_entry) {
+		if (s->entry_pc)
+			word_entry(o, s);
+		else
+			mt_out_str(o, "outside of kernel entries");
+		return;
+	}
+	word_thing(o, s);
+	if (!s->entry_pc)
+		return;
+	mt_out_str(o, o->used ? "; in " : "in ");
+	word_entry(o, s);
 }
 
 static void add_cpus(const struct mt_hdr *rec, unsigned n)
@@ -487,8 +522,9 @@ static void print_access(const struct mt_access *a)
 	word_place(&word, a->object, a->field, a->addr);
 	word.buf[word.used] = 0;
 	mt_out_bytes(&out, word.buf, word.used);
-	for (size_t n = letters(word.buf); n < 34 + 2; n++)
+	for (size_t n = letters(word.buf); n < 34; n++)
 		mt_out_char(&out, ' ');
+	mt_out_str(&out, "  ");			/* also behind a place that is too long */
 	word.used = 0;
 	word_code(&out, mt_names_process(&names, &a->hdr, a->pc), a->pc);
 	mt_out_char(&out, '\n');

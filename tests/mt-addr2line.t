@@ -252,7 +252,7 @@ for part in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
 done
 ok $bad 'a program that was cut is an error, said in one line'
 run mt-addr2line prog.c <two.mt; is_status 1 'an operand that is no ELF file is an error'
-has '^mt-addr2line: prog.c: not an ELF file$' err 'and says which'
+has '^mt-addr2line: prog.c: neither an ELF file nor a list of symbols' err 'and says which'
 run mt-addr2line . <two.mt; is_status 1 'a directory is an error'
 
 # Two abstract origins that point at each other, a sibling that points back,

@@ -149,6 +149,71 @@ begin line=48
 LOG
 run mt-check <bad; is_status 3 'a line size that is no power of two'
 
+breaks 'entry 0x5 starts on cpu 0 where 0x4 is current' 'two call stacks current on one cpu' <<LOG
+entry tag=4 pc=1 state=start
+entry tag=5 pc=1 state=start
+LOG
+breaks 'entry 0x4 is taken up on cpu 0 where 0x5 is current' '... or taken up there' <<LOG
+entry tag=4 pc=1 state=start
+entry tag=4 state=pause
+entry tag=5 pc=1 state=start
+entry tag=4 state=resume
+LOG
+breaks 'entry 0x4 starts and had been used before' 'a tag that is used again' <<LOG
+entry tag=4 pc=1 state=start
+entry tag=4 state=done
+entry tag=4 pc=1 state=start
+LOG
+breaks 'entry 0x4 starts and had been used before' '... also after recording was off' <<LOG
+entry tag=4 pc=1 state=start
+mode mode=off
+entry tag=4 pc=1 state=start
+LOG
+breaks 'a segment of cpu 4 of 4' 'a segment of a cpu that is not there' <<LOG
+segment addr=0x1000 bytes=16 owner=4
+LOG
+breaks 'the segment of cpu 1 moves from 0x1000 to 0x2000' 'a second segment of a cpu' <<LOG
+segment addr=0x1000 bytes=16 owner=1
+segment addr=0x1000 bytes=16 owner=1
+segment addr=0x2000 bytes=16 owner=1
+LOG
+breaks 'the segment of cpu 1 has no bytes' 'an empty segment' <<LOG
+segment addr=0x1000 owner=1
+LOG
+breaks 'a section of 2 bytes at 0xffffffffffffffff ends behind the last address' 'a section that wraps' <<LOG
+section addr=0xffffffffffffffff bytes=2 module=m name=.text
+LOG
+breaks 'a section of a module without name' 'a module without a name' <<LOG
+section addr=0x1000 bytes=2 name=.text
+LOG
+breaks 'parent 7 is used before its definition' 'a stack on one that is not defined' <<LOG
+stack id=1 parent=7
+LOG
+mkrec >odd <<LOG
+begin mode=all cpus=4
+entry tag=4 pc=1 state=start
+entry tag=5 cpu=1 pc=1 state=start
+entry tag=5 cpu=1 state=pause
+mode mode=off
+entry tag=4 cpu=0 state=pause
+entry tag=5 cpu=2 state=resume
+entry tag=4 cpu=0 state=resume
+entry tag=4 cpu=0 state=done
+entry tag=5 cpu=2 state=done
+lock addr=0x10 op=release
+lock addr=0x20 op=acquired
+lock addr=0x20 op=acquired read=1
+lock addr=0x20 op=release
+lock addr=0x20 op=release
+lock addr=0x20 op=release
+section addr=0x1000 bytes=2 module=m name=.text
+section module=m
+LOG
+run mt-check <odd
+is_status 0 'entries that were open when recording was off go on; locks may be held from before'
+echo 'note: 2 releases of locks whose taking was not recorded' >want
+same want out '... which is a note'
+
 # ---- the movement rule: all four hold the line, then one writes, ...
 steps() {
 	cat <<LOG
@@ -175,6 +240,16 @@ steps 'cpus=4 mode=movement' '' +moved | mkrec >bad; run mt-check --movement <ba
 is_status 3 'a log of mode movement cannot be checked'
 printf 'begin mode=all cpus=1\naccess width=8 flags=store\n' | mkrec | mt-check --movement >got
 ok $? 'the only cpu of a machine owns every line'
+
+{ echo 'begin mode=off cpus=4'; echo 'access cpu=3 width=8 flags=store'; echo 'mode mode=all'
+  steps '' '' +moved | tail -n +2; echo 'mode mode=off'; echo 'access cpu=0 width=8 flags=load'
+  echo 'mode mode=all'; steps '' '' +moved | tail -n +2; } | mkrec >good
+run mt-check --movement <good
+is_status 0 'where the mode is all the rule is checked, each time from the start'
+{ echo 'begin mode=off cpus=4'; echo 'mode mode=all'; steps '' '' '' | tail -n +2; } | mkrec >bad
+run mt-check --movement <bad; is_status 3 '... and found broken'
+{ echo 'begin mode=off cpus=4'; echo 'mode mode=movement'; } | mkrec >bad
+run mt-check --movement <bad; is_status 3 'a log that never was in mode all cannot be checked'
 
 # ---- many objects alive and dead: the tables under it lose none
 awk 'BEGIN { srand(1)

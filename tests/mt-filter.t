@@ -137,6 +137,21 @@ LOG
 cp running log
 is '1 2 3 7 8 9' '--syscall follows the call stack from cpu to cpu, not into interrupts' --syscall 7
 is '' '--syscall of another number' --syscall 8
+is '1 2 3 7 8 9' '... or by name, or by both' --syscall 8,poll,close
+is '' '... of another' --syscall openat
+run mt-filter --syscall no_such_call <log
+is_status 2 'a name that no system call has is refused'
+has "there is no system call 'no_such_call'" err '... and quoted'
+run mt-filter --syscall 1-read <log
+is_status 2 'names make no ranges'
+mkrec >log <<'LOG'
+entry cpu=0 time=1 tag=0x10 pc=1 state=start cause=syscall number=7
+mode time=2 mode=off
+mode time=3 mode=all
+access cpu=0 time=4 width=8 flags=load
+LOG
+is '1 2 3' '--syscall: what is open when recording stops may end unseen' --syscall 7
+cp running log
 mkrec >log <<'LOG'
 switch cpu=0 task=5
 scope cpu=0 time=1 op=enter task=5 name="outer"
@@ -150,6 +165,19 @@ access cpu=0 time=7 width=8 flags=load
 LOG
 is '1 2 3 4 5 6' '--scope: inside it at any depth' --scope outer
 is '2 3 4' 'running.scope is the innermost' -e 'running.scope == "inner"'
+mkrec >log <<'LOG'
+access time=1
+mode time=2 mode=movement name="first"
+access time=3
+mode time=4 mode=off name="first"
+access time=5
+mode time=6 mode=all name="second"
+access cpu=1 time=7
+mode time=8 mode=off name="second"
+LOG
+is '2 3 4 6 8' '--run: from one mode record to the next, and these' --run first
+is '2 4 6 7 8' '... of any cpu' -r second
+is '2 3 4 6 7 8' 'running.run is its name, unknown outside' -e 'running.run =~ "."'
 
 # ---- messages
 # bad EXPR COLUMN MESSAGE: status 2, the message, and the caret under COLUMN

@@ -262,6 +262,47 @@ expect 'a row has the process of its instructions; kernel code has none' <<'ROWS
 0 0xffffffff81000000 0xffffffff81000000
 ROWS
 
+# ---- entries to the kernel ---------------------------------------------------------
+
+show='"\(.entry_pc) \(.cause) \(.number) \(.moves)"'
+cat >calls <<'LOG'
+entry cpu=0 tag=1 state=start pc=0xffffffff81000010 cause=syscall number=3
+entry cpu=1 tag=2 state=start pc=0xffffffff81000010 cause=syscall number=3
+access cpu=0 pc=0xffffffff81000100 paddr=0x1000 width=4 flags=store
+access cpu=1 pc=0xffffffff81000100 paddr=0x1000 width=4 flags=store
+access cpu=0 pc=0xffffffff81000100 paddr=0x1000 width=4 flags=store
+entry cpu=1 tag=2 state=pause
+entry cpu=1 tag=3 state=start pc=0xffffffff81000020 cause=interrupt number=33
+access cpu=1 pc=0xffffffff81000200 paddr=0x1000 width=4 flags=store
+entry cpu=1 tag=3 state=done
+entry cpu=1 tag=2 state=resume
+access cpu=0 pc=0xffffffff81000100 paddr=0x1000 width=4 flags=store
+access cpu=1 pc=0xffffffff81000100 paddr=0x1000 width=4 flags=store
+entry cpu=1 tag=2 state=done
+access cpu=0 pc=0xffffffff81000100 paddr=0x1000 width=4 flags=store
+access cpu=1 pc=0x300 paddr=0x1000 width=4 flags=store
+LOG
+rows --by entry <calls
+expect '--by entry: what each system call and interrupt moved, and what none did' <<'ROWS'
+0xffffffff81000010 syscall 3 6
+0x0 syscall 0 1
+0xffffffff81000020 interrupt 33 1
+ROWS
+rows <calls
+expect 'other rows name the entry with the most moves' <<'ROWS'
+0xffffffff81000010 syscall 3 8
+ROWS
+{ cat calls; echo 'mode mode=off'
+  for i in 1 2 3 4; do
+	echo 'access cpu=0 pc=0x9 paddr=0x2000 width=4 flags=store'
+	echo 'access cpu=1 pc=0x9 paddr=0x2000 width=4 flags=store'
+  done; } >again
+rows <again
+expect 'an entry that was open when recording stopped is gone' <<'ROWS'
+0xffffffff81000010 syscall 3 8
+0x0 syscall 0 8
+ROWS
+
 # ---- the stream -----------------------------------------------------------------
 
 mkrec >log.mt <<'LOG'
@@ -344,6 +385,8 @@ if command -v python3 >/dev/null; then
 --by field --all
 --by pc
 --by site --min-moves 2
+--by entry
+--by entry --all --line-size 128
 --line-size 8 --all
 --line-size 256
 --shift 24 --by pc

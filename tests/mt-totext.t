@@ -49,6 +49,26 @@ EOT
 mt-totext <log >got
 same want got 'names where they are defined, events as lines, reports as tables'
 
+mkrec >entries <<'LOG'
+symbol pc=0xffffffff81000000 frames=1 function="__x64_sys_close"
+shared moves=9 addr=0x6040 pc=0x10 entry_pc=0xffffffff81000000 number=3 cause=syscall sharing=true
+shared moves=8 entry_pc=0xffffffff81000000 by=entry number=3 cause=syscall sharing=true
+shared moves=7 entry_pc=0xffffffff81000010 by=entry number=257 cause=syscall sharing=true
+shared moves=6 entry_pc=0xffffffff81000010 by=entry number=4294967295 cause=syscall sharing=true
+shared moves=5 entry_pc=0xffffffff81000010 by=entry number=14 cause=exception sharing=true
+shared moves=4 by=entry sharing=true
+LOG
+mt-totext <entries | sed -n 's/.*- *- *\([^ ].*\)/\1/p' >got
+cat >want <<'EOT'
+line at 0x6040; in system call __x64_sys_close
+system call __x64_sys_close
+system call openat
+system call 4294967295
+exception 14
+outside of kernel entries
+EOT
+same want got 'the entry of the kernel by its function, else by the name of the system call, else by number'
+
 # ---- untrusted names
 esc=$(printf '\033')
 mkrec >log <<LOG

@@ -100,7 +100,7 @@ static void member_words(struct list *l, const char *name)
 	memcpy(prefix, name, len);
 	prefix[len] = 0;
 	if (!strcmp(prefix, "running")) {
-		snprintf(l->text, sizeof(l->text), " task, process, syscall, scope,");
+		snprintf(l->text, sizeof(l->text), " task, process, syscall, scope, run,");
 		l->used = strlen(l->text);
 		return;
 	}
@@ -262,7 +262,7 @@ void expr_list_fields(void)
 			list_field(&o, &mt_types[t].fields[i]);
 	}
 	mt_out_str(&o, "running (of the record's cpu: running.task, ...)\n"
-		   "    task process syscall scope\n");
+		   "    task process syscall scope run\n");
 	if (mt_out_flush(&o) < 0)
 		mt_die(MT_FAIL, "standard output: write failed");
 	exit(MT_OK);

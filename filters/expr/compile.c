@@ -114,7 +114,7 @@ static void running_value(struct expr_value *v, struct expr *e, const struct mt_
 	if (t && t->class != MT_CLASS_event)	/* a report does not run anywhere */
 		return;
 	needs_state = true;
-	v->how = what == RUNNING_scope ? VALUE_RUNNING_SCOPE : VALUE_RUNNING;
+	v->how = what >= RUNNING_scope ? VALUE_RUNNING_STRING : VALUE_RUNNING;
 	v->number = (uint64_t)what;
 }
 
@@ -175,7 +175,7 @@ static struct expr_value *value(struct expr *e, const struct mt_value *values,
 static bool is_string(const struct expr_value *v)
 {
 	return v->how == VALUE_STRING || v->how == VALUE_STRING_FIELD ||
-	       v->how == VALUE_RUNNING_SCOPE;
+	       v->how == VALUE_RUNNING_STRING;
 }
 
 /* Known for some record at least, as a number. */

@@ -76,6 +76,7 @@ struct expr_state {
 	struct mt_table entries;	/* tag -> packed entry */
 	struct mt_table current;	/* cpu -> packed entry of its call stack */
 	struct mt_table scopes;		/* task or cpu -> struct scopes */
+	char *run;			/* name of the mode record that is on; NULL: off */
 };
 
 /* Before a record is judged, and after. */
@@ -83,11 +84,15 @@ void expr_state_before(struct expr_state *s, const struct mt_hdr *rec);
 void expr_state_after(struct expr_state *s, const struct mt_hdr *rec);
 
 /* Members of "running"; false when not known. */
-enum expr_running { RUNNING_task, RUNNING_process, RUNNING_syscall, RUNNING_scope };
+enum expr_running {
+	RUNNING_task, RUNNING_process, RUNNING_syscall,	/* numbers */
+	RUNNING_scope, RUNNING_run,			/* strings */
+};
 int expr_running_find(const char *member);	/* -1: no such member */
 bool expr_running_number(const struct expr_state *s, enum expr_running what,
 			 const struct mt_hdr *rec, uint64_t *n);
-const char *expr_running_scope(const struct expr_state *s, const struct mt_hdr *rec);
+const char *expr_running_string(const struct expr_state *s, enum expr_running what,
+				const struct mt_hdr *rec);
 bool expr_in_scope(const struct expr_state *s, const struct mt_hdr *rec, const char *name,
 		   bool *inside);
 

@@ -18,7 +18,7 @@ enum expr_how {
 	VALUE_FIELD,		/* number at the end of path */
 	VALUE_STRING_FIELD,	/* string at the end of path */
 	VALUE_RUNNING,
-	VALUE_RUNNING_SCOPE,
+	VALUE_RUNNING_STRING,
 	VALUE_ADD, VALUE_SUB, VALUE_BITS,
 };
 

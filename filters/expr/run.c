@@ -51,8 +51,8 @@ static const char *string_of(const struct expr_state *s, const struct expr_value
 	case VALUE_STRING_FIELD:
 		rec = walk(s, v, rec);
 		return rec ? mt_string(rec, v->path[v->steps - 1]->offset) : NULL;
-	case VALUE_RUNNING_SCOPE:
-		return expr_running_scope(s, rec);
+	case VALUE_RUNNING_STRING:
+		return expr_running_string(s, (enum expr_running)v->number, rec);
 	default:
 		return NULL;
 	}

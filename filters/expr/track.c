@@ -45,6 +45,8 @@ static void clear(struct expr_state *s)
 	mt_table_release(&s->entries);
 	mt_table_release(&s->current);
 	clear_scopes(&s->scopes);
+	free(s->run);
+	s->run = NULL;
 }
 
 /* The task of a record's own field, or the one that runs; none: its cpu. */
@@ -84,6 +86,17 @@ static void leave_scope(struct expr_state *state, const struct mt_hdr *rec)
 		free(s->name[s->depth]);
 }
 
+/* A run starts before its mode record is judged, and ends there. */
+static void note_mode(struct expr_state *s, const struct mt_mode *m)
+{
+	free(s->run);
+	s->run = m->mode == MT_mode_off ? NULL : mt_xstrdup(mt_string(&m->hdr, 0));
+	if (m->mode == MT_mode_off) {	/* entries may end unseen now */
+		mt_table_release(&s->entries);
+		mt_table_release(&s->current);
+	}
+}
+
 void expr_state_before(struct expr_state *s, const struct mt_hdr *rec)
 {
 	const struct mt_entry *e = (const struct mt_entry *)rec;
@@ -92,6 +105,8 @@ void expr_state_before(struct expr_state *s, const struct mt_hdr *rec)
 		mt_die(MT_FAIL, "out of memory");
 	if (rec->kind == MT_KIND_begin)
 		clear(s);
+	else if (rec->kind == MT_KIND_mode)
+		note_mode(s, (const struct mt_mode *)rec);
 	else if (rec->kind == MT_KIND_entry && e->state == MT_entry_state_start)
 		*mt_xtable_put(&s->current, rec->cpu) =
 			*mt_xtable_put(&s->entries, e->tag) = pack(e);
@@ -122,9 +137,9 @@ void expr_state_after(struct expr_state *s, const struct mt_hdr *rec)
 
 int expr_running_find(const char *member)
 {
-	static const char *const members[] = { "task", "process", "syscall", "scope" };
+	static const char *const members[] = { "task", "process", "syscall", "scope", "run" };
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		if (!strcmp(member, members[i]))
 			return i;
 	return -1;
@@ -147,10 +162,14 @@ bool expr_running_number(const struct expr_state *s, enum expr_running what,
 	return p;
 }
 
-const char *expr_running_scope(const struct expr_state *s, const struct mt_hdr *rec)
+const char *expr_running_string(const struct expr_state *s, enum expr_running what,
+				const struct mt_hdr *rec)
 {
-	const struct scopes *scopes = scopes_of(s, rec);
+	const struct scopes *scopes;
 
+	if (what == RUNNING_run)
+		return s->run;
+	scopes = scopes_of(s, rec);
 	if (!scopes || !scopes->depth || scopes->depth > DEEPEST_SCOPE)
 		return NULL;
 	return scopes->name[scopes->depth - 1];

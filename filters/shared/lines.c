@@ -14,24 +14,34 @@
 
 /* ---- memory ------------------------------------------------------------ */
 
-#define HUGE_PAGE (2u << 20)
-
 /*
  * Zeroed, and on huge pages where it is big: with small ones most of our
- * cache misses would be TLB misses as well.  Freed by free().
+ * cache misses would be TLB misses as well.  bytes is a power of two.
  */
 static void *big_alloc(size_t bytes)
 {
-	void *p;
+	size_t front;
+	char *p;
 
 	if (bytes < HUGE_PAGE)
 		return mt_xcalloc(1, bytes);
-	p = aligned_alloc(HUGE_PAGE, bytes);
-	if (!p)
+	p = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
 		mt_die(MT_FAIL, "out of memory");
-	(void)madvise(p, bytes, MADV_HUGEPAGE);
-	memset(p, 0, bytes);
-	return p;
+	front = -(uintptr_t)p % HUGE_PAGE;
+	if (front)
+		munmap(p, front);
+	munmap(p + front + bytes, HUGE_PAGE - front);
+	(void)madvise(p + front, bytes, MADV_HUGEPAGE);
+	return p + front;
+}
+
+static void big_free(void *p, size_t bytes)
+{
+	if (bytes < HUGE_PAGE)
+		free(p);
+	else if (p)
+		munmap(p, bytes);
 }
 
 static void pool_init(struct pool *p, size_t bytes)
@@ -44,7 +54,7 @@ static void pool_init(struct pool *p, size_t bytes)
 static void pool_release(struct pool *p)
 {
 	for (size_t i = 0; i < p->n_chunks; i++)
-		free(p->chunks[i]);
+		big_free(p->chunks[i], HUGE_PAGE);
 	free(p->chunks);
 	*p = (struct pool){ 0 };
 }
@@ -52,8 +62,8 @@ static void pool_release(struct pool *p)
 /* Index of a new one, all zero. */
 static uint32_t pool_new(struct pool *p)
 {
-	if (p->used == UINT32_MAX - 1)
-		mt_die(MT_FAIL, "more than %u lines or sites: split the stream", p->used);
+	if (p->used == TALLY_MOVED - 1)
+		mt_die(MT_FAIL, "more than %u lines or cpus on them: split the stream", p->used);
 	if (p->used >> p->bits == p->n_chunks) {
 		p->chunks = mt_xgrow(p->chunks, p->n_chunks, &p->chunk_room, sizeof(*p->chunks));
 		p->chunks[p->n_chunks++] = big_alloc(HUGE_PAGE);
@@ -61,20 +71,104 @@ static uint32_t pool_new(struct pool *p)
 	return p->used++;
 }
 
-void lines_init(struct lines *t, unsigned bits, uint64_t shift, const struct mt_begin *b)
+/* ---- tables of tallies --------------------------------------------------- */
+
+/* Big ones stand alone; the others side by side, and are used again when outgrown. */
+#define ALONE_BITS 14
+
+static struct tally *new_table(struct tables *t, unsigned bits)
 {
-	*t = (struct lines){ .bits = bits, .shift = shift, .max_width = b->line,
-			     .cold = b->options & MT_option_cold };
-	t->words = bits <= 6 ? 1 : 1u << (bits - 6);
+	size_t bytes = sizeof(struct tally) << bits;
+	void *p = t->spare[bits];
+
+	if (bits >= ALONE_BITS)
+		return big_alloc(bytes);
+	if (p) {
+		memcpy(&t->spare[bits], p, sizeof(void *));
+		memset(p, 0, bytes);
+		return p;
+	}
+	if (t->left < bytes) {
+		t->chunks = mt_xgrow(t->chunks, t->n_chunks, &t->chunk_room, sizeof(*t->chunks));
+		t->chunks[t->n_chunks++] = big_alloc(HUGE_PAGE);
+		t->left = HUGE_PAGE;
+	}
+	t->left -= bytes;
+	return (struct tally *)(void *)(t->chunks[t->n_chunks - 1] + t->left);
+}
+
+static void drop_table(struct tables *t, struct tally *table, unsigned bits)
+{
+	if (bits >= ALONE_BITS) {
+		big_free(table, sizeof(*table) << bits);
+	} else {
+		memcpy(table, &t->spare[bits], sizeof(void *));
+		t->spare[bits] = table;
+	}
+}
+
+static void release_tables(struct tables *t)
+{
+	for (size_t i = 0; i < t->n_chunks; i++)
+		big_free(t->chunks[i], HUGE_PAGE);
+	free(t->chunks);
+}
+
+/* ---- contexts ------------------------------------------------------------ */
+
+static uint32_t new_context(struct lines *t, const struct context *c)
+{
+	if (t->n_contexts == CONTEXTS)
+		return 0;
+	t->contexts = mt_xgrow(t->contexts, t->n_contexts, &t->context_room, sizeof(*t->contexts));
+	t->contexts[t->n_contexts] = *c;
+	return (uint32_t)t->n_contexts++;
+}
+
+static uint32_t find_context(struct lines *t, const struct mt_kentry *k)
+{
+	struct context want = { .pc = k->pc, .number = k->number, .cause = k->cause };
+	uint64_t h = want.pc * t->seed[0] + (want.number ^ (uint64_t)want.cause << 32) * t->seed[1];
+	uint64_t *last = mt_xtable_put(&t->context_of, h);
+	uint32_t i;
+
+	for (i = (uint32_t)*last; i; i = t->contexts[i].next) {
+		const struct context *c = &t->contexts[i];
+
+		if (c->pc == want.pc && c->number == want.number && c->cause == want.cause)
+			return i;
+	}
+	want.next = (uint32_t)*last;
+	i = new_context(t, &want);
+	if (i)
+		*last = i;
+	return i;
+}
+
+/* ---- begin and end ------------------------------------------------------- */
+
+static void init_seed(struct lines *t)
+{
 	if (getrandom(t->seed, sizeof(t->seed), GRND_NONBLOCK) != sizeof(t->seed))
 		t->seed[1] = (uintptr_t)&t;	/* early boot: any numbers will do */
 	for (int i = 0; i < 4; i++)
 		t->seed[i] |= 1;
+}
+
+void lines_init(struct lines *t, unsigned bits, uint64_t shift, const struct mt_begin *b)
+{
+	static struct share none = { .cpu = UINT32_MAX };
+
+	*t = (struct lines){ .bits = bits, .shift = shift, .max_width = b->line,
+			     .cold = b->options & MT_option_cold };
+	t->words = bits <= 6 ? 1 : 1u << (bits - 6);
+	init_seed(t);
 	pool_init(&t->lines, sizeof(struct line));
-	pool_init(&t->shares, sizeof(struct share) + MASKS * t->words * sizeof(uint64_t));
-	pool_init(&t->sites, sizeof(struct site));
-	t->index_room = 1024;
-	t->index = mt_xcalloc(t->index_room, sizeof(*t->index));
+	pool_init(&t->shares, share_bytes(t->words));
+	pool_init(&t->moves, sizeof(struct moves));
+	new_context(t, &(struct context){ .pc = 0 });
+	for (size_t i = 0; i < 1 << CACHE_BITS; i++)
+		t->cache[i] = &none;
 }
 
 void lines_release(struct lines *t)
@@ -85,23 +179,92 @@ void lines_release(struct lines *t)
 		if (l->shares != &l->one)
 			free(l->shares);
 	}
+	for (uint32_t i = 0; i < t->shares.used; i++) {
+		struct share *s = share_at(t, i);
+
+		if (s->bits >= ALONE_BITS)
+			drop_table(&t->tables, s->tallies, s->bits);
+	}
 	for (size_t i = 0; i < t->pages.n_slots; i++)
 		if (t->pages.slots[i].key)
 			free((void *)(uintptr_t)t->pages.slots[i].value);
 	free((void *)(uintptr_t)t->pages.zero);
 	pool_release(&t->lines);
 	pool_release(&t->shares);
-	pool_release(&t->sites);
+	pool_release(&t->moves);
+	release_tables(&t->tables);
 	mt_table_release(&t->pages);
 	mt_table_release(&t->cpu_index);
+	for (int i = 0; i < 3; i++)
+		mt_table_release(&t->pair_ids[i]);
+	mt_table_release(&t->context_of);
+	mt_table_release(&t->moves_by);
+	mt_entries_release(&t->entries);
 	mt_table_release(&t->running.task);
 	mt_table_release(&t->running.process);
-	free(t->index);
+	free(t->contexts);
+	free(t->subjects);
 	free(t->cpu);
 	*t = (struct lines){ 0 };
 }
 
+/* ---- subjects ------------------------------------------------------------ */
+
+/* A number for a pair of numbers, from 1. */
+static uint32_t pair_id(const struct lines *t, struct mt_table *ids, uint32_t a, uint32_t b)
+{
+	uint64_t *id = mt_xtable_put(ids, lines_scramble(t, (uint64_t)a << 32 | b));
+
+	if (!*id)
+		*id = ids->used + ids->has_zero;
+	return (uint32_t)*id;
+}
+
+static uint32_t subject_id(struct lines *t, const struct subject *s)
+{
+	uint32_t target = pair_id(t, &t->pair_ids[0], s->object, s->field);
+	uint32_t runs = pair_id(t, &t->pair_ids[1], s->process, s->context);
+	uint32_t id = pair_id(t, &t->pair_ids[2], runs, target);
+
+	if (id > t->n_subjects) {
+		t->subjects = mt_xgrow(t->subjects, t->n_subjects, &t->subject_room,
+				       sizeof(*t->subjects));
+		t->subjects[t->n_subjects++] = *s;
+	}
+	return id;
+}
+
+/* The same, for what came up lately without a search. */
+static uint32_t find_subject(struct lines *t, const struct cpu *c, const struct mt_access *a)
+{
+	const struct subject s = {
+		.process = c->process[a->pc >> 63], .object = a->object, .field = a->field,
+		.context = t->apart ? c->context : 0,
+	};
+	size_t i = (s.object + s.field * 0x9e3779b1u + s.process) * 0x9e3779b1u >> (32 - MEMO_BITS);
+
+	if (memcmp(&t->memo[i].of, &s, sizeof(s))) {
+		t->memo[i].id = subject_id(t, &s);
+		t->memo[i].of = s;
+	}
+	return t->memo[i].id;
+}
+
 /* ---- cpus -------------------------------------------------------------- */
+
+static void learn_runs(struct lines *t, struct cpu *c)
+{
+	const struct mt_kentry *k = mt_entries_current(&t->entries, c->id);
+
+	c->context = k ? find_context(t, k) : 0;
+	for (int kernel = 0; kernel < 2; kernel++) {
+		/* with apart, an entry is one thing, whoever called the kernel */
+		c->process[kernel] = kernel || (k && t->apart) ? 0 :
+			mt_cpus_process(&t->running, c->id, 0);
+		c->subject[kernel] = subject_id(t, &(struct subject){
+			.process = c->process[kernel], .context = t->apart ? c->context : 0 });
+	}
+}
 
 static uint32_t new_cpu(struct lines *t, uint32_t id)
 {
@@ -109,27 +272,32 @@ static uint32_t new_cpu(struct lines *t, uint32_t id)
 
 	if (!*index) {
 		t->cpu = mt_xgrow(t->cpu, t->n_cpus, &t->cpu_room, sizeof(*t->cpu));
-		t->cpu[t->n_cpus++] = (struct cpu){ id, mt_cpus_process(&t->running, id, 0) };
-		*index = t->n_cpus;
+		t->cpu[t->n_cpus].id = id;
+		learn_runs(t, &t->cpu[t->n_cpus]);
+		*index = ++t->n_cpus;
 		if (id < 256)
 			t->low_cpu[id] = (uint32_t)*index;
 	}
 	return (uint32_t)(*index - 1);
 }
 
-static uint32_t cpu_index(struct lines *t, uint32_t id)
+static inline uint32_t cpu_index(struct lines *t, uint32_t id)
 {
 	if (id < 256 && t->low_cpu[id])
 		return t->low_cpu[id] - 1;
 	return new_cpu(t, id);
 }
 
-void lines_switch(struct lines *t, const struct mt_hdr *rec)
+void lines_runs(struct lines *t, const struct mt_hdr *rec)
 {
 	uint32_t i = cpu_index(t, rec->cpu);
 
 	mt_xcpus_note(&t->running, rec);
-	t->cpu[i].process = mt_cpus_process(&t->running, rec->cpu, 0);
+	if (mt_entries_note(&t->entries, rec) < 0)
+		mt_die(MT_FAIL, "out of memory");
+	learn_runs(t, &t->cpu[i]);
+	for (i = 0; rec->kind == MT_KIND_mode && i < t->n_cpus; i++)
+		learn_runs(t, &t->cpu[i]);
 }
 
 /* ---- lines and shares ---------------------------------------------------- */
@@ -199,100 +367,132 @@ static inline void add_mask(unsigned words, uint64_t *to, const uint64_t *from)
 		to[i] |= from[i];
 }
 
-static uint32_t new_share(struct lines *t, struct line *l, uint32_t cpu)
+static struct share *new_share(struct lines *t, struct line *l, uint32_t cpu)
 {
 	uint32_t i = pool_new(&t->shares);
 	struct share *s = share_at(t, i);
 
 	if (l->n_shares == l->share_room || (l->n_shares > 4 && l->n_shares * 4 >= l->share_room * 3))
 		grow_shares(t, l);
-	*s = (struct share){ .line = l, .number = l->number, .cpu = cpu, .alone = !l->n_shares };
+	*s = (struct share){ .line = l, .number = l->number, .cpu = cpu, .alone = !l->n_shares,
+			     .bits = 1, .tallies = new_table(&t->tables, 1) };
 	*share_place(t, l->shares, l->share_room, cpu) = i + 1;
 	if (l->n_shares++ == 1)
 		for (uint32_t k = 0; k < l->share_room; k++)
 			if (l->shares[k])
 				line_share(t, l, k)->alone = false;
 	l->epoch++;			/* the others have told this one nothing yet */
-	return i;
+	return s;
 }
 
-static uint32_t find_share(struct lines *t, const struct touch *x)
+static inline struct share **cache_place(struct lines *t, uint64_t number, uint32_t cpu)
+{
+	return &t->cache[(number + cpu * t->seed[1]) * t->seed[0] >> (64 - CACHE_BITS)];
+}
+
+static inline bool is_share(const struct share *s, uint64_t number, uint32_t cpu)
+{
+	return !((s->number ^ number) | (s->cpu ^ cpu));
+}
+
+static __attribute__((noinline)) struct share *search_share(struct lines *t, const struct touch *x)
 {
 	struct line *l = find_line(t, x);
 	const uint32_t *place = share_place(t, l->shares, l->share_room, x->cpu);
+	struct share *s = place && *place ? share_at(t, *place - 1) : new_share(t, l, x->cpu);
 
-	return place && *place ? *place - 1 : new_share(t, l, x->cpu);
+	*cache_place(t, x->number, x->cpu) = s;
+	return s;
 }
 
-/* ---- sites --------------------------------------------------------------- */
+/* ---- tallies ------------------------------------------------------------- */
 
-static uint64_t hash(const struct lines *t, const struct touch *x)
+static inline uint64_t tally_hash(const struct lines *t, uint64_t pc, uint32_t subject)
 {
-	uint64_t h = x->pc * t->seed[0] + x->number * t->seed[1] +
-		     (x->process ^ (uint64_t)x->cpu << 32) * t->seed[2] +
-		     (x->object ^ (uint64_t)x->field << 32) * t->seed[3];
-
-	return h ^ h >> 32;
+	return (pc + subject * t->seed[3]) * t->seed[2];
 }
 
-static struct site *site_at(const struct lines *t, uint32_t i)
+static inline struct tally *tally_at(const struct share *s, uint64_t hash)
 {
-	return pool_at(&t->sites, i);
+	return &s->tallies[hash >> (64 - s->bits)];
 }
 
-static bool is_site(const struct lines *t, const struct touch *x, const struct site *p)
+/* The tally, or the free place where it belongs; NULL when there is none. */
+static struct tally *search_tally(const struct share *s, uint64_t hash, uint64_t pc, uint32_t subject)
 {
-	const struct share *s = share_at(t, p->share);
+	size_t i = hash >> (64 - s->bits), mask = ((size_t)1 << s->bits) - 1;
 
-	return p->pc == x->pc && p->process == x->process && p->object == x->object &&
-	       p->field == x->field && s->cpu == x->cpu && s->number == x->number;
-}
+	for (size_t n = 0; n <= mask; n++, i = (i + 1) & mask) {
+		struct tally *y = &s->tallies[i];
 
-static void grow_index(struct lines *t)
-{
-	size_t room = t->index_room * 2;
-	struct site_slot *index = big_alloc(room * sizeof(*index));
-
-	for (size_t i = 0; i < t->index_room; i++) {
-		size_t to = t->index[i].tag & (room - 1);
-
-		if (!t->index[i].site)
-			continue;
-		while (index[to].site)
-			to = (to + 1) & (room - 1);
-		index[to] = t->index[i];
+		if (!y->subject || (y->pc == pc && y->subject == subject))
+			return y;
 	}
-	free(t->index);
-	t->index = index;
-	t->index_room = room;
+	return NULL;
 }
 
-static struct site *new_site(struct lines *t, const struct touch *x, struct site_slot *slot)
+static void grow_tallies(struct lines *t, struct share *s)
 {
-	uint32_t i = pool_new(&t->sites);
-	struct site *p = site_at(t, i);
+	const struct share old = *s;
 
-	*slot = (struct site_slot){ (uint32_t)x->hash, i + 1 };
-	p->pc = x->pc;
-	p->process = x->process;
-	p->object = x->object;
-	p->field = x->field;
-	p->offset = x->offset;
-	p->share = find_share(t, x);
-	return p;
+	s->bits++;
+	s->tallies = new_table(&t->tables, s->bits);
+	for (size_t i = 0; i < (size_t)1 << old.bits; i++) {
+		const struct tally *y = &old.tallies[i];
+
+		if (y->subject)
+			*search_tally(s, tally_hash(t, y->pc, y->subject), y->pc, y->subject) = *y;
+	}
+	drop_table(&t->tables, old.tallies, old.bits);
 }
 
-static struct site *find_site(struct lines *t, const struct touch *x)
+/*
+ * Not where its hash says, or not at all yet.  A small table may be full.
+ * offset: of an access that would be its first.
+ */
+static __attribute__((noinline))
+struct tally *find_tally(struct lines *t, struct share *s, uint64_t hash, uint64_t pc,
+			 uint32_t subject, unsigned offset)
 {
-	uint32_t tag = (uint32_t)x->hash;
-	size_t i;
+	struct tally *y = search_tally(s, hash, pc, subject);
+	const uint32_t room = 1u << s->bits;
 
-	if ((size_t)t->sites.used * 8 >= t->index_room * 5)
-		grow_index(t);
-	for (i = tag & (t->index_room - 1); t->index[i].site; i = (i + 1) & (t->index_room - 1))
-		if (t->index[i].tag == tag && is_site(t, x, site_at(t, t->index[i].site - 1)))
-			return site_at(t, t->index[i].site - 1);
-	return new_site(t, x, &t->index[i]);
+	if (y && y->subject)
+		return y;
+	if (s->n_tallies >= (room <= 4 ? room : room / 4 * 3)) {
+		grow_tallies(t, s);
+		y = search_tally(s, hash, pc, subject);
+	}
+	s->n_tallies++;
+	*y = (struct tally){ .pc = pc, .subject = subject, .where = offset };
+	return y;
+}
+
+static struct moves *tally_moves(struct lines *t, struct tally *y, unsigned offset, uint32_t context)
+{
+	if (!(y->where & TALLY_MOVED)) {
+		y->where = TALLY_MOVED | pool_new(&t->moves);
+		*(struct moves *)pool_at(&t->moves, y->where & ~TALLY_MOVED) =
+			(struct moves){ .offset = offset, .context = context };
+	}
+	return pool_at(&t->moves, y->where & ~TALLY_MOVED);
+}
+
+struct site lines_site(const struct lines *t, const struct share *s, const struct tally *y)
+{
+	const struct moves none = { .offset = y->where };
+	const uint64_t counts = (1ull << TALLY_FLAGS) - 1;
+	const struct moves *m = y->where & TALLY_MOVED ?
+		pool_at(&t->moves, y->where & ~TALLY_MOVED) : &none;
+
+	return (struct site){
+		.line = s->line, .pc = y->pc, .cpu = t->cpu[s->cpu].id,
+		.accesses = { y->count[LOADS] & counts, y->count[STORES] & counts },
+		.moves = m->all, .true_moves = m->true_moves, .false_moves = m->false_moves,
+		.subject = t->subjects[y->subject - 1], .context = m->context, .part = y->where,
+		.offset = (uint16_t)m->offset,
+		.flags = (uint16_t)((y->count[LOADS] | y->count[STORES]) >> TALLY_FLAGS),
+	};
 }
 
 /* ---- what an access means ---------------------------------------------- */
@@ -341,7 +541,7 @@ static inline bool cold(unsigned words, struct share *s, bool store)
 }
 
 static inline void judge(unsigned words, bool complete, struct share *s, const uint64_t *bytes,
-			 bool store, struct site *p)
+			 bool store, struct moves *p)
 {
 	const uint64_t *known = mask_of(words, s, store ? TOUCHED : NEWS);
 	const uint64_t *maybe = mask_of(words, s, store ? MAYBE_TOUCHED : MAYBE_NEWS);
@@ -369,6 +569,12 @@ static inline void forget(unsigned words, struct line *l, struct share *s, bool 
 		memset(mask_of(words, s, TOUCHED), 0, bytes);
 		memset(mask_of(words, s, MAYBE_TOUCHED), 0, bytes);
 	}
+}
+
+static inline void add_mask_if(unsigned words, uint64_t *to, const uint64_t *from, bool yes)
+{
+	for (unsigned i = 0; i < words; i++)
+		to[i] |= from[i] & (0 - (uint64_t)yes);
 }
 
 static inline bool within(unsigned words, const uint64_t *a, const uint64_t *all)
@@ -418,7 +624,7 @@ static inline void tell(unsigned words, const struct lines *t, struct line *l, s
 static inline void set_bits(uint64_t *mask, unsigned words, unsigned from, unsigned n)
 {
 	if (words == 1) {
-		*mask = (n < 64 ? (1ull << n) - 1 : ~0ull) << from;
+		*mask = ((2ull << (n - 1)) - 1) << from;
 		return;
 	}
 	memset(mask, 0, words * sizeof(*mask));
@@ -426,116 +632,171 @@ static inline void set_bits(uint64_t *mask, unsigned words, unsigned from, unsig
 		mask[i / 64] |= 1ull << i % 64;
 }
 
-static void count(struct site *p, const struct touch *x, bool moved)
+static inline void count(struct tally *y, unsigned flags)
 {
-	if (moved && !p->moves++)
-		p->offset = x->offset;
-	if (x->flags & MT_access_flag_store)
-		p->stores++;
-	else
-		p->loads++;
-	p->flags |= (uint16_t)(x->flags & ~MT_access_flag_moved);
+	uint64_t *count = &y->count[flags & MT_access_flag_store ? STORES : LOADS];
+
+	*count = (*count + 1) | (uint64_t)(flags & ~(unsigned)MT_access_flag_moved) << TALLY_FLAGS;
 }
 
-/* words is t->words, and nearly always a constant 1. */
+/* Nearly all tallies move lines in one context only: others cost a look-up. */
+static __attribute__((noinline))
+void count_move(unsigned words, struct lines *t, struct share *s, const uint64_t *bytes,
+		struct tally *y, unsigned offset, bool store)
+{
+	const uint32_t context = t->cpu[s->cpu].context;
+	struct moves *m = tally_moves(t, y, offset, context);
+
+	m->all++;
+	if (m->context != context)
+		++*mt_xtable_put(&t->moves_by, lines_moves_key(y->where, context));
+	if (!s->alone)
+		judge(words, t->complete, s, bytes, store, m);
+}
+
+/* What an access to a line that others use as well means for them, and they for it. */
+static __attribute__((noinline)) void share(unsigned words, struct lines *t, struct share *s, const uint64_t *bytes,
+			 bool store)
+{
+	forget(words, s->line, s, store);
+	tell(words, t, s->line, s, bytes, store);
+}
+
+/* A piece of an access, on its line.  words is t->words, and nearly always a constant 1. */
 static inline __attribute__((always_inline))
-void settle_words(unsigned words, struct lines *t, const struct touch *x)
+void settle(unsigned words, struct lines *t, struct share *s, const struct touch x)
 {
 	uint64_t bytes[LINE_MAX / 64];
-	struct site *p = find_site(t, x);
-	struct share *s = share_at(t, p->share);
-	struct line *l = s->line;	/* touched only if it must be */
-	bool store = x->flags & MT_access_flag_store;
-	bool moved = x->flags & MT_access_flag_moved;
+	struct tally *y = tally_at(s, x.hash);
+	bool store = x.flags & MT_access_flag_store;
+	bool moved = x.flags & MT_access_flag_moved;
 
-	set_bits(bytes, words, x->offset, x->width);
+	if (y->pc != x.pc || y->subject != x.subject)
+		y = find_tally(t, s, x.hash, x.pc, x.subject, x.offset);
+	set_bits(bytes, words, x.offset, x.width);
 	if (!t->trust)
-		moved = move(l, s, store);
+		moved = move(s->line, s, store);
 	if (moved)
-		judge(words, t->complete, s, bytes, store, p);
-	count(p, x, moved);
-	forget(words, l, s, store);
-	if (!store || x->flags & MT_access_flag_load)
-		add_mask(words, mask_of(words, s, READ), bytes);
-	if (store)
-		add_mask(words, mask_of(words, s, WRITTEN), bytes);
+		count_move(words, t, s, bytes, y, x.offset, store);
+	count(y, x.flags);
+	/* without a branch, which would be guessed wrong too often */
+	add_mask_if(words, mask_of(words, s, READ), bytes, !store || x.flags & MT_access_flag_load);
+	add_mask_if(words, mask_of(words, s, WRITTEN), bytes, store);
 	if (!s->alone)
-		tell(words, t, l, s, bytes, store);
+		share(words, t, s, bytes, store);
 }
 
-static void settle(struct lines *t, const struct touch *x)
+/* ---- accesses ------------------------------------------------------------ */
+
+/* So many at once: what is fetched for them shall still be there when its turn comes. */
+#define AT_ONCE 32
+
+/* What is known of an access before its turn. */
+struct ahead {
+	struct share *share;		/* of its first byte; NULL: not in the cache */
+	uint64_t hash;			/* of its tally */
+	uint32_t cpu, subject;
+};
+
+static inline uint32_t subject_of(struct lines *t, const struct mt_access *a, const struct cpu *cpu)
 {
+	if (a->object | a->field)
+		return find_subject(t, cpu, a);
+	return cpu->subject[a->pc >> 63];
+}
+
+static inline __attribute__((always_inline))
+void look_ahead(struct lines *t, unsigned bits, const struct mt_access *a, struct ahead *x)
+{
+	const uint64_t number = (a->paddr + t->shift) >> bits;
+	struct share *s;
+
+	x->cpu = cpu_index(t, a->hdr.cpu);
+	x->subject = subject_of(t, a, &t->cpu[x->cpu]);
+	x->hash = tally_hash(t, a->pc, x->subject);
+	x->share = NULL;
+	s = *cache_place(t, number, x->cpu);
+	if (is_share(s, number, x->cpu)) {
+		x->share = s;
+		__builtin_prefetch(tally_at(s, x->hash), 1);
+	}
+}
+
+static void settle_piece(struct lines *t, const struct touch *x)
+{
+	struct share *s = *cache_place(t, x->number, x->cpu);
+
+	if (!is_share(s, x->number, x->cpu))
+		s = search_share(t, x);
 	if (t->words == 1)
-		settle_words(1, t, x);
+		settle(1, t, s, *x);
 	else
-		settle_words(t->words, t, x);
+		settle(t->words, t, s, *x);
 }
 
-/* ---- the queue ----------------------------------------------------------- */
-
-#define STEP (QUEUE / 2)
-
-/* What x needs: first the place in the index, then the site. */
-static void fetch_site(struct lines *t, const struct touch *x)
-{
-	const uint32_t tag = (uint32_t)x->hash;
-	const struct site_slot *slot = &t->index[tag & (t->index_room - 1)];
-
-	for (size_t i = tag; slot->site && slot->tag != tag; )
-		slot = &t->index[++i & (t->index_room - 1)];
-	if (slot->site)
-		__builtin_prefetch(site_at(t, slot->site - 1), 1);
-}
-
-/* x is the next place of the queue, filled. */
-static inline void push(struct lines *t, struct touch *x)
-{
-	uint64_t i = t->queued++;
-
-	x->hash = hash(t, x);
-	__builtin_prefetch(&t->index[(uint32_t)x->hash & (t->index_room - 1)]);
-	if (i - t->settled >= STEP)
-		fetch_site(t, &t->queue[(i - STEP) % QUEUE]);
-	if (t->queued - t->settled == QUEUE)
-		settle(t, &t->queue[t->settled++ % QUEUE]);
-}
-
-void lines_settle(struct lines *t)
-{
-	while (t->settled < t->queued)
-		settle(t, &t->queue[t->settled++ % QUEUE]);
-}
-
-void lines_access(struct lines *t, const struct mt_access *a)
+/* Any access: of a line that is new, or that crosses one of the size that we look at. */
+static __attribute__((noinline))
+void take_slowly(struct lines *t, const struct mt_access *a, const struct ahead *ahead)
 {
 	const unsigned size = 1u << t->bits;
-	const uint32_t cpu = cpu_index(t, a->hdr.cpu);
-	const uint32_t process = a->pc >> 63 ? 0 : t->cpu[cpu].process;
 	/* a damaged width must not make thousands of lines */
 	unsigned left = !a->width ? 1 : a->width < t->max_width ? a->width : t->max_width;
 	uint64_t at = a->paddr + t->shift, addr = a->addr;
 
-	for (;;) {
-		/* filled in place: a copy would wait for each of these stores */
-		struct touch *x = &t->queue[t->queued % QUEUE];
+	while (left) {
 		unsigned offset = (unsigned)at & (size - 1);
 		unsigned width = left < size - offset ? left : size - offset;
+		const struct touch x = {
+			.pc = a->pc, .number = at >> t->bits, .addr = addr - offset, .hash = ahead->hash,
+			.cpu = ahead->cpu, .subject = ahead->subject,
+			.offset = (uint16_t)offset, .width = (uint16_t)width, .flags = a->flags,
+		};
 
-		x->pc = a->pc;
-		x->number = at >> t->bits;
-		x->addr = addr - offset;
-		x->cpu = cpu;
-		x->process = process;
-		x->object = a->object;
-		x->field = a->field;
-		x->offset = (uint16_t)offset;
-		x->width = (uint16_t)width;
-		x->flags = a->flags;
-		push(t, x);
+		settle_piece(t, &x);
 		left -= width;
-		if (!left)
-			return;
 		at += width;
 		addr += width;
+	}
+}
+
+static inline __attribute__((always_inline))
+void take(unsigned words, struct lines *t, unsigned bits, const struct mt_access *a,
+	  const struct ahead *ahead)
+{
+	const unsigned size = 1u << bits;
+	const struct touch x = {
+		.pc = a->pc, .hash = ahead->hash, .subject = ahead->subject,
+		.width = a->width, .flags = a->flags,
+		.offset = (uint16_t)((a->paddr + t->shift) & (size - 1)),
+	};
+
+	if (ahead->share && x.width && x.width <= t->max_width && x.offset + x.width <= size)
+		settle(words, t, ahead->share, x);
+	else
+		take_slowly(t, a, ahead);
+}
+
+static inline __attribute__((always_inline))
+void take_some(unsigned words, struct lines *t, unsigned bits, const struct mt_access *a, size_t n)
+{
+	struct ahead ahead[AT_ONCE];
+
+	for (size_t i = 0; i < n; i++)
+		look_ahead(t, bits, &a[i], &ahead[i]);
+	for (size_t i = 0; i < n; i++)
+		take(words, t, bits, &a[i], &ahead[i]);
+}
+
+void lines_accesses(struct lines *t, const struct mt_access *a, size_t n)
+{
+	while (n) {
+		size_t some = n < AT_ONCE ? n : AT_ONCE;
+
+		if (t->bits == 6)	/* nearly always: constants save much */
+			take_some(1, t, 6, a, some);
+		else
+			take_some(t->words, t, t->bits, a, some);
+		a += some;
+		n -= some;
 	}
 }

@@ -5,13 +5,14 @@
  *	lines		all of them, found by physical address
  *	line		one cache line
  *	share		what one cpu did to one line
- *	site		what one instruction on one cpu did to one line
+ *	tally		what one instruction did to one share
+ *	site		a tally with all that it stands for, made for the report
  *
- * Memory grows with distinct lines and sites, never with accesses.  Sites are
- * found by one hash of all that makes them; they lead to their share and line,
- * so the page table is walked for new ones only.  On a big trace each step is
- * a cache miss: accesses wait in a short queue, and while they do, what they
- * will need is fetched.
+ * Memory grows with distinct lines and tallies, never with accesses.  Accesses
+ * keep to few lines for a while, though not to few instructions.  So a share is
+ * nearly always found in a small cache, its tallies stand together in a table
+ * of its own, and accesses are taken some at a time: the tally of each is
+ * fetched before the first of them is looked at.
  *
  * Why a line moved.  A load that moves its line is true sharing if it reads
  * bytes that another cpu has written since this cpu's previous access to the
@@ -32,21 +33,45 @@
 #define MT_SHARED_LINES_H
 
 #include "../libmt/mt.h"
+#include "../libmt/mt_entries.h"
 
 #define LINE_MIN 8
 #define LINE_MAX 4096
 
-/* Fills a cache line: there may be millions. */
-struct site {
+/* Half a cache line: there may be millions.  A free place has subject 0. */
+struct tally {
 	uint64_t pc;
-	uint64_t moves : 48;
-	uint64_t offset : 16;			/* in the line, of its first move */
-	uint64_t loads : 48;			/* accesses that only read */
-	uint64_t flags : 16;			/* all that its accesses had, but moved */
-	uint64_t stores;			/* accesses that write */
-	uint64_t true_moves, false_moves;	/* the rest is not decided */
+	uint64_t count[2];		/* LOADS, STORES: how many, and TALLY_FLAGS: which flags */
+	uint32_t subject;		/* index in lines.subjects + 1 */
+	uint32_t where;			/* offset of the first access, or TALLY_MOVED + index in lines.moves */
+};
+
+enum { LOADS, STORES };			/* what only reads; what writes */
+#define TALLY_MOVED (1u << 31)
+#define TALLY_FLAGS 48			/* where in a count flags begin; no count is that big */
+
+/* Moves of a tally.  What is neither true nor false is not decided. */
+struct moves {
+	uint64_t all, true_moves, false_moves;
+	uint32_t offset;		/* in the line, of the first */
+	uint32_t context;		/* of the first; mostly of all */
+};
+
+/* In whose name an instruction runs, and on what: what makes tallies of one pc differ. */
+struct subject {
 	uint32_t process, object, field;
-	uint32_t share;
+	uint32_t context;		/* with lines.apart, else 0 */
+};
+
+/* What a tally means. */
+struct site {
+	const struct line *line;
+	uint64_t pc, accesses[2], moves, true_moves, false_moves;
+	uint32_t cpu;			/* its id */
+	struct subject subject;
+	uint32_t context;		/* of its first move; mostly of all */
+	uint32_t part;			/* for lines_moves_key */
+	uint16_t offset, flags;		/* all that its accesses had, but moved */
 };
 
 /* Masks of a share: a bit for each byte of the line. */
@@ -59,13 +84,17 @@ enum {
 	MASKS
 };
 
+/* What most accesses need of it, up to the first two masks, is one cache line. */
 struct share {
+	struct tally *tallies;		/* hash table */
+	uint64_t number;		/* the line's */
 	struct line *line;
-	uint64_t number;		/* the line's: most accesses need no more of it */
 	uint32_t cpu;			/* index in lines.cpu */
-	uint32_t version;		/* holds the line if equal to the line's */
-	uint32_t epoch;			/* of TOLD_*; see line.epoch */
+	uint32_t n_tallies;
+	uint8_t bits;			/* 1 << bits places in tallies */
 	bool alone;			/* the line's only share */
+	uint32_t epoch;			/* of TOLD_*; see line.epoch */
+	uint32_t version;		/* holds the line if equal to the line's */
 	uint64_t mask[];		/* MASKS times lines.words */
 };
 
@@ -83,14 +112,27 @@ struct line {
 	uint8_t class;			/* sharing by its bytes */
 	const struct site *best;	/* with most moves, */
 	const struct site *other;	/* and of those of another cpu */
-	size_t sites;			/* how many; then, where they start */
 };
 
-/* A cpu by order of appearance: ids have holes, and may be anything. */
+/*
+ * A cpu by order of appearance: ids have holes, and may be anything.  Whose
+ * code it runs depends on the highest bit of the pc: the kernel is process 0.
+ */
 struct cpu {
 	uint32_t id;
-	uint32_t process;		/* that it runs */
+	uint32_t process[2];
+	uint32_t subject[2];		/* when nothing is known of the address */
+	uint32_t context;		/* of its entry; 0: none is current */
 };
+
+/* Why code runs: for which entry to the kernel.  There are as many as that has entry functions. */
+struct context {
+	uint64_t pc;			/* 0: none */
+	uint32_t number, cause;
+	uint32_t next;			/* with the same hash */
+};
+
+#define CONTEXTS 65536			/* more are taken for none */
 
 /* Things of one size that stay where they are, by index. */
 struct pool {
@@ -104,11 +146,12 @@ struct pool {
 /* One access, or the piece of it that is on one line. */
 struct touch {
 	uint64_t pc, number, addr, hash;
-	uint32_t cpu, process, object, field;
+	uint32_t cpu, subject;
 	uint16_t offset, width, flags;
 };
 
-#define QUEUE 32			/* a power of two */
+#define CACHE_BITS 11
+#define MEMO_BITS 8
 
 struct lines {
 	/* set before the first access */
@@ -116,39 +159,58 @@ struct lines {
 	uint64_t shift;			/* moves line borders down by that many bytes */
 	bool cold;			/* at the start nobody holds a line, not everybody */
 	unsigned max_width;		/* of an access: the tracer's line size */
+	bool apart;			/* tallies of different contexts are different */
 
-	/* may change on the way, after lines_settle */
+	/* may change on the way */
 	bool trust;			/* the records' moved flag says what moved; else the rule */
 	bool complete;			/* the log has every access, hits too */
 
 	unsigned words;			/* of a mask */
 	uint64_t seed[4];
 	struct mt_table pages;		/* group of lines -> struct line *[] */
-	struct pool lines, shares, sites;
-	struct site_slot { uint32_t tag, site; } *index;	/* site + 1; 0: free */
-	size_t index_room;
-	struct touch queue[QUEUE];
-	uint64_t queued, settled;	/* since the start */
+	struct pool lines, shares, moves;
+	struct share *cache[1 << CACHE_BITS];	/* found lately; never NULL */
+	struct tables {				/* of tallies */
+		char **chunks;
+		size_t n_chunks, chunk_room;
+		size_t left;			/* bytes of the last chunk */
+		void *spare[64];		/* by bits: the first one; it begins with the next */
+	} tables;
+	size_t n_tallies;
+	struct subject *subjects;
+	size_t n_subjects, subject_room;
+	struct mt_table pair_ids[3];	/* two numbers, scrambled -> a number for both */
+	struct { struct subject of; uint32_t id; } memo[1 << MEMO_BITS];
 	struct mt_table cpu_index;	/* id -> index in cpu + 1 */
 	uint32_t low_cpu[256];		/* the same for low ids */
 	struct cpu *cpu;
 	size_t n_cpus, cpu_room;
 	struct mt_cpus running;		/* processes of the cpus */
+	struct mt_entries entries;	/* and why they are in the kernel */
+	struct context *contexts;	/* [0]: none */
+	size_t n_contexts, context_room;
+	struct mt_table context_of;	/* hash -> the last with it */
+	struct mt_table moves_by;	/* lines_moves_key -> moves of that tally in another context */
 };
 
 void lines_init(struct lines *t, unsigned bits, uint64_t shift, const struct mt_begin *b);
 void lines_release(struct lines *t);
 
-/* Takes an access; a switch record. */
-void lines_access(struct lines *t, const struct mt_access *a);
-void lines_switch(struct lines *t, const struct mt_hdr *rec);
+/* Takes n accesses that stand behind each other; a switch, entry or mode record. */
+void lines_accesses(struct lines *t, const struct mt_access *a, size_t n);
+void lines_runs(struct lines *t, const struct mt_hdr *rec);
 
-/* Finishes accesses that wait. */
-void lines_settle(struct lines *t);
+#define HUGE_PAGE (2u << 20)		/* bytes of a chunk */
 
 static inline void *pool_at(const struct pool *p, uint32_t i)
 {
 	return p->chunks[i >> p->bits] + (i & ((1u << p->bits) - 1)) * p->bytes;
+}
+
+/* Of one share; whole cache lines, so that what most accesses need is in one. */
+static inline size_t share_bytes(unsigned words)
+{
+	return (sizeof(struct share) + MASKS * words * sizeof(uint64_t) + 63) & ~(size_t)63;
 }
 
 static inline struct share *share_at(const struct lines *t, uint32_t i)
@@ -168,9 +230,12 @@ static inline uint64_t line_paddr(const struct lines *t, const struct line *l)
 	return (l->number << t->bits) - t->shift;
 }
 
-static inline uint32_t site_cpu(const struct lines *t, const struct site *s)
+/* Fills in what the tally means. */
+struct site lines_site(const struct lines *t, const struct share *s, const struct tally *y);
+
+static inline uint64_t lines_moves_key(uint32_t part, uint32_t context)
 {
-	return t->cpu[share_at(t, s->share)->cpu].id;
+	return (uint64_t)part << 16 | context;
 }
 
 /*

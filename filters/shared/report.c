@@ -16,7 +16,6 @@
 struct ref {
 	uint64_t key[3];		/* of the row */
 	const struct site *site;
-	const struct line *line;
 };
 
 struct row {
@@ -30,12 +29,21 @@ struct report {
 	const struct groups *g;
 	const struct report_options *o;
 	struct mt_writer *out;
+	struct site *sites;
 	struct ref *refs;
-	size_t n_refs;
+	size_t n_refs;			/* and sites */
 	struct row *rows;
 	size_t n_rows, row_room;
 	uint64_t *numbers;		/* scratch: lines or cpus of a row */
 	size_t n_numbers, number_room;
+	struct part *parts;		/* by tally */
+	size_t n_parts;
+};
+
+/* Moves of a tally in another context than its first one. */
+struct part {
+	uint64_t key;			/* lines_moves_key */
+	uint64_t moves;
 };
 
 /* ---- order ------------------------------------------------------------- */
@@ -47,12 +55,16 @@ static int compare(uint64_t a, uint64_t b)
 
 static uint64_t accesses(const struct site *s)
 {
-	return s->loads + s->stores;
+	return s->accesses[LOADS] + s->accesses[STORES];
 }
 
-static struct line *site_line(const struct lines *t, const struct site *s)
+static int compare_contexts(const struct context *a, const struct context *b)
 {
-	return share_at(t, s->share)->line;
+	int c = compare(a->pc, b->pc);
+
+	if (!c)
+		c = compare(a->number, b->number);
+	return c ? c : compare(a->cause, b->cause);
 }
 
 /* Negative when a is the one to show: most moves, then most accesses. */
@@ -60,16 +72,17 @@ static int compare_sites(const struct lines *t, const struct site *a, const stru
 {
 	const uint64_t keys[][2] = {
 		{ b->moves, a->moves }, { accesses(b), accesses(a) },
-		{ site_line(t, a)->number, site_line(t, b)->number },
-		{ a->pc, b->pc }, { a->process, b->process },
-		{ site_cpu(t, a), site_cpu(t, b) },
-		{ a->object, b->object }, { a->field, b->field },
+		{ a->line->number, b->line->number },
+		{ a->pc, b->pc }, { a->subject.process, b->subject.process },
+		{ a->cpu, b->cpu },
+		{ a->subject.object, b->subject.object }, { a->subject.field, b->subject.field },
 	};
 	int c = 0;
 
 	for (size_t i = 0; !c && i < sizeof(keys) / sizeof(keys[0]); i++)
 		c = compare(keys[i][0], keys[i][1]);
-	return c;
+	return c ? c : compare_contexts(&t->contexts[a->subject.context],
+					&t->contexts[b->subject.context]);
 }
 
 static int by_key_and_pc(const void *pa, const void *pb)
@@ -80,7 +93,7 @@ static int by_key_and_pc(const void *pa, const void *pb)
 	for (int i = 0; !c && i < 3; i++)
 		c = compare(a->key[i], b->key[i]);
 	if (!c)
-		c = compare(a->site->process, b->site->process);
+		c = compare(a->site->subject.process, b->site->subject.process);
 	return c ? c : compare(a->site->pc, b->site->pc);
 }
 
@@ -141,11 +154,10 @@ static void rank_site(const struct lines *t, struct line *l, const struct site *
 	const struct site *best = l->best;
 
 	if (!best || compare_sites(t, s, best) < 0) {
-		if (best && site_cpu(t, best) != site_cpu(t, s))
+		if (best && best->cpu != s->cpu)
 			l->other = best;
 		l->best = s;
-	} else if (site_cpu(t, s) != site_cpu(t, best) &&
-		   (!l->other || compare_sites(t, s, l->other) < 0)) {
+	} else if (s->cpu != best->cpu && (!l->other || compare_sites(t, s, l->other) < 0)) {
 		l->other = s;
 	}
 }
@@ -159,75 +171,80 @@ static uint64_t group_of(const struct report *r, uint32_t object)
 	return n ? *n : 0;
 }
 
-static void make_key(const struct report *r, const struct line *l, const struct site *s,
-		     uint64_t key[3])
+static void make_key(const struct report *r, const struct site *s, uint64_t key[3])
 {
 	switch (r->o->by) {
 	case MT_shared_by_line:
-		key[0] = l->number;
+		key[0] = s->line->number;
 		break;
 	case MT_shared_by_object:
-		key[0] = s->object;
+		key[0] = s->subject.object;
 		break;
 	case MT_shared_by_ctype:
-		key[0] = group_of(r, s->object);
+		key[0] = group_of(r, s->subject.object);
 		break;
 	case MT_shared_by_field:
-		key[0] = s->field;
-		key[1] = s->field ? 0 : group_of(r, s->object);
+		key[0] = s->subject.field;
+		key[1] = s->subject.field ? 0 : group_of(r, s->subject.object);
+		break;
+	case MT_shared_by_entry:
+		key[0] = r->t->contexts[s->subject.context].pc;
+		key[1] = r->t->contexts[s->subject.context].number;
+		key[2] = r->t->contexts[s->subject.context].cause;
 		break;
 	case MT_shared_by_site:
-		key[2] = line_paddr(r->t, l);
+		key[2] = line_paddr(r->t, s->line);
 		/* fall through */
 	case MT_shared_by_pc:
-		key[0] = s->process;
+		key[0] = s->subject.process;
 		key[1] = s->pc;
 		break;
 	}
 }
 
-/* Turns counts of sites into starts. */
-static size_t place_lines(struct lines *t)
+static size_t count_sites(const struct report *r)
 {
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < t->lines.used; i++) {
-		struct line *l = pool_at(&t->lines, i);
-		size_t sites = l->sites;
+	for (uint32_t i = 0; i < r->t->shares.used; i++) {
+		const struct share *s = share_at(r->t, i);
 
-		l->sites = n;
-		n += sites;
+		if (reportable(r, s->line))
+			n += s->n_tallies;
 	}
 	return n;
+}
+
+static void collect_share(struct report *r, const struct share *s)
+{
+	for (size_t i = 0; i < (size_t)1 << s->bits; i++) {
+		const struct tally *y = &s->tallies[i];
+		struct site *site = &r->sites[r->n_refs];
+
+		if (!y->subject)
+			continue;
+		*site = lines_site(r->t, s, y);
+		rank_site(r->t, s->line, site);
+		r->refs[r->n_refs].site = site;
+		make_key(r, site, r->refs[r->n_refs].key);
+		r->n_refs++;
+	}
 }
 
 /* All sites of lines that count, line by line. */
 static void collect(struct report *r)
 {
 	struct lines *t = r->t;
+	size_t n = count_sites(r);
 
-	for (uint32_t i = 0; i < t->sites.used; i++) {
-		const struct site *s = pool_at(&t->sites, i);
-		struct line *l = site_line(t, s);
+	r->sites = mt_xcalloc(n, sizeof(*r->sites));
+	r->refs = mt_xcalloc(n, sizeof(*r->refs));
+	for (uint32_t i = 0; i < t->lines.used; i++) {
+		const struct line *l = pool_at(&t->lines, i);
 
-		if (reportable(r, l)) {
-			rank_site(t, l, s);
-			l->sites++;
-		}
-	}
-	r->n_refs = place_lines(t);
-	r->refs = mt_xcalloc(r->n_refs, sizeof(*r->refs));
-	for (uint32_t i = 0; i < t->sites.used; i++) {
-		const struct site *s = pool_at(&t->sites, i);
-		struct line *l = site_line(t, s);
-
-		if (reportable(r, l)) {
-			struct ref *ref = &r->refs[l->sites++];
-
-			ref->site = s;
-			ref->line = l;
-			make_key(r, l, s, ref->key);
-		}
+		for (uint32_t k = 0; reportable(r, l) && k < l->share_room; k++)
+			if (line_share(t, l, k))
+				collect_share(r, line_share(t, l, k));
 	}
 }
 
@@ -263,8 +280,8 @@ static void cpu_set(struct report *r, const struct ref *refs, size_t n, bool wri
 	for (size_t i = 0; i < n; i++) {
 		const struct site *s = refs[i].site;
 
-		if (write ? s->stores : s->loads || s->flags & MT_access_flag_load)
-			add_number(r, site_cpu(r->t, s));
+		if (s->accesses[write ? STORES : LOADS] || (!write && s->flags & MT_access_flag_load))
+			add_number(r, s->cpu);
 	}
 	unique_numbers(r);
 	text[0] = 0;
@@ -285,7 +302,7 @@ static uint64_t count_lines(struct report *r, const struct ref *refs, size_t n)
 {
 	r->n_numbers = 0;
 	for (size_t i = 0; i < n; i++)
-		add_number(r, refs[i].line->number);
+		add_number(r, refs[i].site->line->number);
 	unique_numbers(r);
 	return r->n_numbers;
 }
@@ -315,7 +332,7 @@ static unsigned classify(const struct ref *refs, size_t n)
 	if (true_moves + false_moves)
 		return class_of_moves(true_moves, false_moves);
 	for (size_t i = 0; i < n; i++) {
-		unsigned class = refs[i].line->class;
+		unsigned class = refs[i].site->line->class;
 
 		if (rank[class] > rank[worst])
 			worst = class;
@@ -325,7 +342,7 @@ static unsigned classify(const struct ref *refs, size_t n)
 
 static bool same_pc(const struct site *a, const struct site *b)
 {
-	return a->pc == b->pc && a->process == b->process;
+	return a->pc == b->pc && a->subject.process == b->subject.process;
 }
 
 /* The site to show for the instruction with most moves in the row. */
@@ -353,27 +370,102 @@ static const struct ref *top_ref(const struct lines *t, const struct ref *refs, 
 	return top;
 }
 
-static void fill_sides(const struct lines *t, struct mt_shared *m, const struct ref *top)
+static void fill_sides(struct mt_shared *m, const struct ref *top)
 {
-	const struct site *one = top->site, *two = top->line->best;
+	const struct site *one = top->site, *two = one->line->best;
 
 	m->pc = one->pc;
 	m->offset = one->offset;
-	m->object = one->object;
-	m->field = one->field;
+	m->object = one->subject.object;
+	m->field = one->subject.field;
 	m->flags = one->flags;
-	m->process = one->process;
-	if (site_cpu(t, two) == site_cpu(t, one))
-		two = top->line->other;
+	m->process = one->subject.process;
+	if (two->cpu == one->cpu)
+		two = one->line->other;
 	if (!two)
 		return;			/* one cpu only */
 	m->pc2 = two->pc;
 	m->offset2 = two->offset;
-	m->object2 = two->object;
-	m->field2 = two->field;
+	m->object2 = two->subject.object;
+	m->field2 = two->subject.field;
 	m->flags2 = two->flags;
 	if (!m->process)
-		m->process = two->process;
+		m->process = two->subject.process;
+}
+
+/* ---- why the kernel moved lines ------------------------------------------ */
+
+static int by_part(const void *a, const void *b)
+{
+	return compare(((const struct part *)a)->key, ((const struct part *)b)->key);
+}
+
+static void collect_parts(struct report *r)
+{
+	const struct mt_table *m = &r->t->moves_by;
+
+	r->parts = mt_xcalloc(m->used, sizeof(*r->parts));
+	for (size_t i = 0; i < m->n_slots; i++)
+		if (m->slots[i].key)
+			r->parts[r->n_parts++] = (struct part){ m->slots[i].key, m->slots[i].value };
+	if (r->n_parts)
+		qsort(r->parts, r->n_parts, sizeof(*r->parts), by_part);
+}
+
+/* The first part of a tally or behind it. */
+static size_t find_part(const struct report *r, const struct site *s)
+{
+	uint64_t key = lines_moves_key(s->part, 0);
+	size_t low = 0, high = r->n_parts;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (r->parts[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Adds the moves of a site to those of its contexts. */
+static void add_contexts(const struct report *r, const struct site *s, uint64_t *moves)
+{
+	uint64_t rest = s->moves;
+
+	for (size_t i = find_part(r, s); i < r->n_parts &&
+	     r->parts[i].key >> 16 == s->part; i++) {
+		moves[r->parts[i].key & (CONTEXTS - 1)] += r->parts[i].moves;
+		rest -= r->parts[i].moves;
+	}
+	moves[s->context] += rest;
+}
+
+static void fill_entry(struct mt_shared *m, const struct context *c)
+{
+	m->entry_pc = c->pc;
+	m->number = c->number;
+	m->cause = c->cause;
+}
+
+/* The entry that most moves of a row were made for, be it none. */
+static void find_entry(struct report *r, const struct ref *refs, size_t n, struct mt_shared *m)
+{
+	static uint64_t moves[CONTEXTS];
+	const struct lines *t = r->t;
+	size_t best = 0;
+
+	if (t->n_contexts < 2)
+		return;
+	memset(moves, 0, t->n_contexts * sizeof(*moves));
+	for (size_t i = 0; i < n; i++)
+		add_contexts(r, refs[i].site, moves);
+	for (size_t i = 1; i < t->n_contexts; i++)
+		if (moves[i] > moves[best] || (moves[i] && moves[i] == moves[best] &&
+		    compare_contexts(&t->contexts[i], &t->contexts[best]) < 0))
+			best = i;
+	fill_entry(m, &t->contexts[best]);
 }
 
 static void put_row(struct report *r, const struct ref *refs, size_t n)
@@ -386,16 +478,20 @@ static void put_row(struct report *r, const struct ref *refs, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		m.moves += refs[i].site->moves;
-		m.loads += refs[i].site->loads;
-		m.stores += refs[i].site->stores;
+		m.loads += refs[i].site->accesses[LOADS];
+		m.stores += refs[i].site->accesses[STORES];
 	}
 	m.lines = count_lines(r, refs, n);
 	if (m.lines == 1) {
-		m.line = line_paddr(r->t, top->line);
-		m.addr = top->line->addr;
+		m.line = line_paddr(r->t, top->site->line);
+		m.addr = top->site->line->addr;
 	}
 	m.sharing = classify(refs, n);
-	fill_sides(r->t, &m, top);
+	fill_sides(&m, top);
+	if (r->o->by == MT_shared_by_entry)
+		fill_entry(&m, &r->t->contexts[top->site->subject.context]);
+	else
+		find_entry(r, refs, n, &m);
 	cpu_set(r, refs, n, false, readers);
 	cpu_set(r, refs, n, true, writers);
 	mt_writer_put(r->out, mt_build(buf, &m, strings));
@@ -419,11 +515,11 @@ static bool same_key(const struct ref *a, const struct ref *b)
 static void find_rows(struct report *r)
 {
 	for (size_t i = 0, end; i < r->n_refs; i = end) {
-		struct row row = { .first = i, .order = line_paddr(r->t, r->refs[i].line) };
+		struct row row = { .first = i, .order = line_paddr(r->t, r->refs[i].site->line) };
 
 		for (end = i; end < r->n_refs && same_key(&r->refs[end], &r->refs[i]); end++) {
 			row.moves += r->refs[end].site->moves;
-			if (r->refs[end].line != r->refs[i].line)
+			if (r->refs[end].site->line != r->refs[i].site->line)
 				row.order = 0;
 		}
 		row.n = end - i;
@@ -438,13 +534,13 @@ void report_rows(struct lines *t, const struct groups *g, const struct report_op
 {
 	struct report r = { .t = t, .g = g, .o = o, .out = out };
 
-	lines_settle(t);
 	for (uint32_t i = 0; i < t->lines.used; i++) {
 		struct line *l = pool_at(&t->lines, i);
 
 		l->class = (uint8_t)class_of_bytes(t, l);
 	}
 	collect(&r);
+	collect_parts(&r);
 	if (o->by != MT_shared_by_line)
 		sort_refs(r.refs, r.n_refs);
 	find_rows(&r);
@@ -453,7 +549,9 @@ void report_rows(struct lines *t, const struct groups *g, const struct report_op
 			sort_refs(r.refs + r.rows[i].first, r.rows[i].n);
 		put_row(&r, r.refs + r.rows[i].first, r.rows[i].n);
 	}
+	free(r.sites);
 	free(r.refs);
 	free(r.rows);
 	free(r.numbers);
+	free(r.parts);
 }

@@ -214,10 +214,19 @@ static const char *opening(const char *list)
 	return list[first_word(list)] ? "{" : "";
 }
 
-/* All members that hold offset; of a union those that hold the whole access, if any do. */
+/* The list that says most, of a union: members that are just what is accessed, or hold all of it. */
+static const struct sym_field *choose(const struct sym_field *exact, const struct sym_field *whole,
+				      const struct sym_field *all)
+{
+	if (*exact->path && !is_padding(exact))
+		return exact;
+	return *whole->path && !is_padding(whole) ? whole : all;
+}
+
+/* All members that hold offset; of a union only the best ones. */
 static void in_several(struct way w, struct sym_type *t, uint64_t offset, uint64_t width, uint64_t at)
 {
-	struct sym_field all = { .path = "" }, whole = { .path = "" }, one;
+	struct sym_field all = { .path = "" }, whole = { .path = "" }, exact = { .path = "" }, one;
 	unsigned branches = 0;
 	uint64_t room, most = 0;
 	const char *brace;
@@ -231,11 +240,14 @@ static void in_several(struct way w, struct sym_type *t, uint64_t offset, uint64
 		merge(&all, &one);
 		if (t->kind == SYM_UNION && room >= width)
 			merge(&whole, &one);
+		if (t->kind == SYM_UNION && room == width && one.bytes == width)
+			merge(&exact, &one);
 		most = room > most ? room : most;
 		branches++;
 	}
-	if (*whole.path && !is_padding(&whole))
-		all = whole;
+	if (*exact.path && !is_padding(&exact))
+		most = width;
+	all = *choose(&exact, &whole, &all);
 	if (!*all.path) {
 		in_hole(w, t, offset, at);
 		return;

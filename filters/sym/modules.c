@@ -3,12 +3,15 @@
 #include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "../libmt/cli.h"
-#include "sym.h"
+#include "image.h"
+#include "kmods.h"
 
 #define uthash_fatal(what) mt_die(MT_FAIL, "out of memory")
 #include <uthash.h>
@@ -50,9 +53,13 @@ void sym_damaged(struct sym_module *m, const char *what)
  * A path from a log may be a FIFO or a terminal line: never wait in open, and
  * read nothing but a regular file.
  */
-static int open_regular(const char *path, uint64_t *bytes, const char **why)
+static int open_regular(const struct sym_set *root, const char *path, uint64_t *bytes,
+			const char **why)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct open_how how = { .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	int fd = root ? (int)syscall(SYS_openat2, root->root_fd, path, &how, sizeof(how)) :
+		 open(path, (int)how.flags);
 	struct stat st;
 
 	*why = strerror(errno);
@@ -124,39 +131,74 @@ static const char *check_sections(struct sym_module *m, const GElf_Ehdr *e)
 }
 
 static const char not_elf[] = "not an ELF file";
+static const char not_linked[] = "not a program or shared object";
 
-static const char *read_elf(struct sym_module *m, int fd)
+static const char *read_elf(struct sym_module *m)
 {
 	const char *why;
 	GElf_Ehdr e;
 
-	elf_version(EV_CURRENT);
-	m->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (!m->elf || elf_kind(m->elf) != ELF_K_ELF || !gelf_getehdr(m->elf, &e))
 		return not_elf;
 	if (e.e_type != ET_EXEC && e.e_type != ET_DYN)
-		return "not a program or shared object (relocatable files are not supported)";
+		return not_linked;
 	m->elf_type = e.e_type;
 	why = check_sections(m, &e);
 	if (why)
 		return why;
 	read_segments(m);
 	read_build_id(m);
+	for (size_t i = 0; i < m->n_segments; i++)
+		m->kernel |= e.e_type == ET_EXEC && m->segments[i].vaddr >> 63;
 	elf_cntl(m->elf, ELF_C_FDDONE);	/* it is mapped: a log may name thousands of files */
 	return NULL;
 }
 
-struct sym_module *sym_open(struct sym_set *s, const char *path, const char **why)
+static char *join(const char *a, const char *b)
+{
+	char *both = mt_xmalloc(strlen(a) + strlen(b) + 1);
+
+	strcpy(both, a);
+	return strcat(both, b);
+}
+
+/* An ELF file for an operand that is none, or that nobody has linked. */
+static const char *make_elf(struct sym_module *m, int fd)
+{
+	struct sym_image image;
+	const char *why;
+
+	m->relocatable = elf_kind(m->elf) == ELF_K_ELF;
+	elf_end(m->elf);
+	m->elf = NULL;
+	why = m->relocatable ? sym_link_module(fd, m->bytes, &image) :
+	      sym_image_of_text(fd, m->bytes, &image);
+	if (why)
+		return why;
+	m->bytes = image.bytes;
+	m->elf = elf_memory((char *)image.p, (size_t)image.bytes);
+	why = read_elf(m);
+	m->debug_only = false;		/* though it has no code */
+	return why;
+}
+
+static struct sym_module *open_module(struct sym_set *s, const struct sym_set *root,
+				      const char *path, bool operand, const char **why)
 {
 	struct sym_module *m;
 	uint64_t bytes;
-	int fd = open_regular(path, &bytes, why);
+	int fd = open_regular(root, path, &bytes, why);
 
 	if (fd < 0)
 		return NULL;
 	m = mt_xcalloc(1, sizeof(*m));
-	*m = (struct sym_module){ .set = s, .bytes = bytes, .path = mt_xstrdup(path) };
-	*why = read_elf(m, fd);
+	*m = (struct sym_module){ .set = s, .bytes = bytes, .operand = operand };
+	m->path = root ? join(root->root, path) : mt_xstrdup(path);
+	elf_version(EV_CURRENT);
+	m->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	*why = read_elf(m);
+	if (operand && (*why == not_elf || *why == not_linked))
+		*why = make_elf(m, fd);
 	close(fd);
 	if (!*why)
 		return m;
@@ -167,6 +209,11 @@ struct sym_module *sym_open(struct sym_set *s, const char *path, const char **wh
 	return NULL;
 }
 
+struct sym_module *sym_open(struct sym_set *s, const char *path, const char **why)
+{
+	return open_module(s, NULL, path, false, why);
+}
+
 void sym_add_file(struct sym_set *s, const char *path)
 {
 	struct sym_module **end = &s->operands;
@@ -174,10 +221,18 @@ void sym_add_file(struct sym_set *s, const char *path)
 
 	while (*end)
 		end = &(*end)->next;
-	*end = sym_open(s, path, &why);
+	*end = open_module(s, NULL, path, true, &why);
 	if (!*end)
 		mt_die(MT_FAIL, "%s: %s", path, why);
-	(*end)->operand = true;
+}
+
+void sym_root(struct sym_set *s, const char *dir)
+{
+	s->root = dir;
+	s->root_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->root_fd < 0)
+		mt_die(MT_FAIL, "%s: %s", dir, strerror(errno));
+	sym_debug_dir(s, join(dir, "/usr/lib/debug"));
 }
 
 /* ---- the file that a map record means ---------------------------------- */
@@ -221,24 +276,41 @@ static void note_missing(struct sym_set *s, const struct sym_file *f)
 		s->first_missing = f->path;
 }
 
-/* The mapped path itself, if it is still the same file. */
-static struct sym_module *open_mapped(struct sym_set *s, const struct sym_file *f)
+/* The file at path, in the directory that stands for / or outside of it; opened once. */
+static struct sym_module *open_once(struct sym_set *s, const char *path, bool in_root,
+				    const char **why)
 {
+	size_t skip = in_root ? strlen(s->root) : 0;
 	struct sym_module *m;
-	const char *why;
 
 	for (m = s->opened; m; m = m->next)
-		if (!strcmp(m->path, f->path))
-			break;
-	if (!m) {
-		m = sym_open(s, f->path, &why);
-		if (!m) {
-			if (why != not_elf)	/* programs map data, too */
-				note_missing(s, f);
-			return NULL;
-		}
+		if ((!in_root || !strncmp(m->path, s->root, skip)) && !strcmp(m->path + skip, path))
+			return m;
+	m = open_module(s, in_root ? s : NULL, path, false, why);
+	if (m) {
 		m->next = s->opened;
 		s->opened = m;
+	}
+	return m;
+}
+
+/*
+ * The mapped path itself, if it is still the same file.  What a guest calls
+ * /lib/x is another file here, unless the build-id says that it is not.
+ */
+static struct sym_module *open_mapped(struct sym_set *s, const struct sym_file *f)
+{
+	struct sym_module *m = NULL;
+	const char *why = NULL;
+
+	if (s->root)
+		m = open_once(s, f->path, true, &why);
+	if (!m && why != not_elf && (!s->guest || *f->build_id))
+		m = open_once(s, f->path, false, &why);
+	if (!m) {
+		if (why != not_elf)	/* programs map data, too */
+			note_missing(s, f);
+		return NULL;
 	}
 	if (*f->build_id && *m->build_id && strcmp(f->build_id, m->build_id)) {
 		mt_warn("%s: is not the file that was traced (build-id %s, the log has %s)",
@@ -339,12 +411,21 @@ static void note_map(struct sym_set *s, const struct mt_map *map)
 
 bool sym_note(struct sym_set *s, const struct mt_hdr *rec)
 {
-	if (rec->kind == MT_KIND_begin)
+	switch (rec->kind) {
+	case MT_KIND_begin:
+		s->guest = ((const struct mt_begin *)rec)->machine == MT_machine_system;
 		forget_mappings(s);
-	else if (rec->kind == MT_KIND_map)
+		sym_kmods_release(s);
+		break;
+	case MT_KIND_map:
 		note_map(s, (const struct mt_map *)rec);
-	else
+		break;
+	case MT_KIND_section:
+		sym_kmods_note(s, (const struct mt_section *)rec);
+		break;
+	default:
 		return false;
+	}
 	s->changes++;
 	return true;
 }
@@ -404,6 +485,8 @@ static bool find_unmapped(struct sym_set *s, bool fixed_only, uint64_t addr,
 	for (struct sym_module *m = s->operands; m; m = m->next) {
 		if (fixed_only && (m->elf_type != ET_EXEC || addr < LOWEST_FIXED))
 			continue;
+		if (m->kernel && !(addr >> 63))
+			continue;	/* the template of per-cpu data */
 		if (in_segments(m, addr)) {
 			*place = (struct sym_place){ m, addr, 0 };
 			return true;
@@ -414,9 +497,11 @@ static bool find_unmapped(struct sym_set *s, bool fixed_only, uint64_t addr,
 
 bool sym_find(struct sym_set *s, uint32_t process, uint64_t addr, struct sym_place *place)
 {
-	const struct sym_space *p = space_of(s, process);
+	const struct sym_space *p = space_of(s, addr >> 63 ? 0 : process);
 	const struct sym_range *r = p ? sym_ranges_below(&p->maps, addr) : NULL;
 
+	if (addr >> 63 && sym_kmods_find(s, addr, place))
+		return true;
 	if (r && find_mapped(s, r, addr, place))
 		return true;
 	if (r && addr <= r->last)

@@ -2,8 +2,9 @@
 /*
  * What a call of an allocator allocates.  DWARF does not say it, but the code
  * around the call does in most cases: in the order of trust, the pointer that
- * the line of the call declares, the variable that the result goes into, and
- * the types that the function has pointers to, told apart by their size.
+ * the line of the call declares, the variable that the result goes into or is
+ * from then on, and the types that the function has pointers to, told apart by
+ * their size.  Inlined callers count too: kmalloc is one in kzalloc.
  */
 #include <dwarf.h>
 #include <string.h>
@@ -31,6 +32,9 @@ struct search {
 	void (*visit)(struct search *s, Dwarf_Die *die, int tag);
 	uint64_t line;			/* of the call */
 	int64_t slot;			/* in the frame, where the result is stored */
+	uint64_t pc;			/* behind the call, or a few instructions later */
+	unsigned reg;			/* in DWARF's numbers; 0: %rax, which has the result */
+	struct sym_type *holder;	/* what the variable in reg points to */
 };
 
 static void add(struct site *site, struct sym_type *t)
@@ -106,6 +110,35 @@ static void stored_there(struct search *s, Dwarf_Die *die, int tag)
 		decide(s->site, sym_type_of(s->module, die));
 }
 
+/* The variable lives in that register behind the call. */
+static bool in_register(struct search *s, Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Op *ops;
+	size_t n;
+
+	return dwarf_attr(die, DW_AT_location, &attr) &&
+	       dwarf_getlocation_addr(&attr, s->pc, &ops, &n, 1) == 1 && n == 1 &&
+	       ops[0].atom == DW_OP_reg0 + s->reg;
+}
+
+static void result_is(struct search *s, Dwarf_Die *die, int tag)
+{
+	(void)tag;
+	if (in_register(s, die))
+		decide(s->site, sym_type_of(s->module, die));
+}
+
+static void holder_is(struct search *s, Dwarf_Die *die, int tag)
+{
+	struct sym_type *t = in_register(s, die) ? sym_type_of(s->module, die) : NULL;
+
+	(void)tag;
+	t = t ? sym_type_target(t) : NULL;
+	if (t)
+		s->holder = t;
+}
+
 /* What the function can name: pointers, and pointers in structs that those point to. */
 static void reachable(struct search *s, struct sym_type *t)
 {
@@ -135,21 +168,40 @@ static void known_there(struct search *s, Dwarf_Die *die, int tag)
 
 #define CODE_BYTES 32
 
+static bool code_in_file(struct sym_module *m, uint64_t offset, unsigned char *code)
+{
+	Elf_Data *data = elf_getdata_rawchunk(m->elf, (int64_t)offset, CODE_BYTES, ELF_T_BYTE);
+
+	if (!data || data->d_size != CODE_BYTES)
+		return false;
+	memcpy(code, data->d_buf, CODE_BYTES);
+	return true;
+}
+
+/* Kernel modules have no segments; a short section at the end of the file is not worth the care. */
+static bool code_in_section(struct sym_module *m, uint64_t vaddr, unsigned char *code)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr s;
+
+	while ((scn = elf_nextscn(m->elf, scn)))
+		if (gelf_getshdr(scn, &s) && s.sh_flags & SHF_EXECINSTR &&
+		    s.sh_type == SHT_PROGBITS && vaddr - s.sh_addr < s.sh_size)
+			return code_in_file(m, s.sh_offset + (vaddr - s.sh_addr), code);
+	return false;
+}
+
 static bool code_at(struct sym_module *m, uint64_t vaddr, unsigned char *code)
 {
+	if (m->relocatable)
+		return code_in_section(m, vaddr, code);
 	for (size_t i = 0; i < m->n_segments; i++) {
 		const struct sym_segment *s = &m->segments[i];
-		Elf_Data *data;
 
-		if (vaddr < s->vaddr || vaddr - s->vaddr >= s->file_bytes ||
-		    s->file_bytes - (vaddr - s->vaddr) < CODE_BYTES)
-			continue;
-		data = elf_getdata_rawchunk(m->elf, (int64_t)(s->offset + (vaddr - s->vaddr)),
-					    CODE_BYTES, ELF_T_BYTE);
-		if (data && data->d_size == CODE_BYTES) {
-			memcpy(code, data->d_buf, CODE_BYTES);
+		if (vaddr >= s->vaddr && vaddr - s->vaddr < s->file_bytes &&
+		    s->file_bytes - (vaddr - s->vaddr) >= CODE_BYTES &&
+		    code_in_file(m, s->offset + (vaddr - s->vaddr), code))
 			return true;
-		}
 	}
 	return false;
 }
@@ -168,15 +220,6 @@ static size_t harmless(const unsigned char *code)
 					 (code[1] == 0x89 && (code[2] & 0xf8) == 0xc0)))
 		return 3;
 	return 0;
-}
-
-static size_t skip_code(const unsigned char *code)
-{
-	size_t at = 0, n;
-
-	while (at < CODE_BYTES - 10 && (n = harmless(code + at)))
-		at += n;
-	return at;
 }
 
 static int32_t displacement(const unsigned char *p, bool wide)
@@ -208,47 +251,118 @@ static void stored_at(struct search *s, uint64_t vaddr)
 		decide(s->site, v.type);
 }
 
+/* The member of t that is a pointer at offset: what it points to is allocated. */
+static void stored_in_member(struct search *s, struct sym_type *t, uint64_t offset)
+{
+	for (unsigned depth = 0; depth < DEPTH_MAX; depth++) {
+		size_t i;
+
+		sym_type_open(t);
+		for (i = 0; i < t->n_members; i++)
+			if (offset - t->members[i].offset < t->members[i].bytes)
+				break;
+		if (t->kind != SYM_STRUCT || i == t->n_members)
+			return;
+		offset -= t->members[i].offset;
+		t = t->members[i].type;
+		if (!offset && t->kind == SYM_OPAQUE) {
+			decide(s->site, t);
+			return;
+		}
+	}
+}
+
+/* mov %rax,8(%rbx): into a struct that a variable in %rbx points to. */
+static void follow_store(struct search *s, const unsigned char *code, const Dwarf_Die *functions,
+			 unsigned n)
+{
+	static const unsigned char dwarf_number[] = { 0, 2, 1, 3, 7, 6, 4, 5 };
+	unsigned rm = code[2] & 7, mod = code[2] >> 6;
+
+	if ((code[0] & 0xfe) != 0x48 || code[1] != 0x89 || code[2] & 0x38 || rm == 4 || mod == 3 ||
+	    (mod == 0 && rm == 5))
+		return;
+	s->reg = code[0] & 1 ? 8 + rm : dwarf_number[rm];
+	s->visit = holder_is;
+	for (unsigned i = 0; i < n && !s->holder; i++)
+		search(s, (Dwarf_Die *)&functions[i], 0);
+	if (s->holder)
+		stored_in_member(s, s->holder, mod == 0 ? 0 :
+				 (uint64_t)(int64_t)displacement(code + 3, mod == 2));
+}
+
 /* The result goes into a variable: mov %rax,x(%rip), mov %rax,x or mov %rax,-8(%rbp). */
-static void follow_result(struct search *s, uint64_t pc, Dwarf_Die *function)
+static void follow_stores(struct search *s, const unsigned char *code, uint64_t pc,
+			  Dwarf_Die *functions, unsigned n)
+{
+	int64_t base;
+
+	follow_store(s, code, functions, n);
+	if (s->site->decided || code[0] != 0x48 || code[1] != 0x89)
+		return;
+	if (code[2] == 0x05) {
+		stored_at(s, pc + 7 + (uint64_t)displacement(code + 3, true));
+	} else if (code[2] == 0x04 && code[3] == 0x25) {
+		stored_at(s, (uint64_t)displacement(code + 4, true));
+	} else if ((code[2] == 0x45 || code[2] == 0x85) && frame_base(&functions[n - 1], &base)) {
+		s->slot = displacement(code + 3, code[2] == 0x85) - base;
+		s->visit = stored_there;
+		search(s, &functions[n - 1], 0);
+	}
+}
+
+/*
+ * Optimised code: the result is a variable as long as it is in %rax, though
+ * DWARF may say so only from the next instruction on; or there is a store.
+ */
+static void follow_result(struct search *s, Dwarf_Die *functions, unsigned n)
 {
 	unsigned char code[CODE_BYTES];
-	size_t at;
-	int64_t base;
+	uint64_t pc = s->pc;
+	size_t at = 0, bytes = 1;
 
 	if (!code_at(s->module, pc, code))
 		return;
-	at = skip_code(code);
-	if (code[at] != 0x48 || code[at + 1] != 0x89)
-		return;
-	if (code[at + 2] == 0x05) {
-		stored_at(s, pc + at + 7 + (uint64_t)displacement(code + at + 3, true));
-	} else if (code[at + 2] == 0x04 && code[at + 3] == 0x25) {
-		stored_at(s, (uint64_t)displacement(code + at + 4, true));
-	} else if ((code[at + 2] == 0x45 || code[at + 2] == 0x85) && frame_base(function, &base)) {
-		s->slot = displacement(code + at + 3, code[at + 2] == 0x85) - base;
-		s->visit = stored_there;
-		search(s, function, 0);
+	for (; bytes && at < CODE_BYTES - 10 && !s->site->decided; at += bytes) {
+		s->pc = pc + at;
+		s->visit = result_is;
+		for (unsigned i = 0; i < n && !s->site->decided; i++)
+			search(s, &functions[i], 0);
+		bytes = harmless(code + at);
 	}
+	if (!s->site->decided)
+		follow_stores(s, code + at, pc + at, functions, n);
+	s->pc = pc;
 }
 
 /* ---- sites ------------------------------------------------------------- */
 
+/* The line of the call, and those of the calls of what is inlined around it. */
+static void search_lines(struct search *s, Dwarf_Die *functions, unsigned n)
+{
+	struct sym_frame frames[SYM_FRAMES_MAX];
+	uint64_t base;
+	unsigned n_frames = sym_frames(s->module, s->pc - 1, true, frames, &base);
+
+	s->visit = declared_there;
+	for (unsigned i = 0; i < n && i < n_frames && !s->site->decided; i++) {
+		s->line = frames[i].line;
+		if (s->line)
+			search(s, &functions[i], 0);
+	}
+}
+
 static void read_site(struct sym_module *m, uint64_t pc, struct site *site)
 {
 	Dwarf_Die functions[INLINES_MAX];
-	struct sym_frame frames[SYM_FRAMES_MAX];
 	unsigned n = sym_function_dies(m, pc - 1, functions, INLINES_MAX);
-	uint64_t base;
-	struct search s = { .module = m, .site = site, .visit = declared_there };
+	struct search s = { .module = m, .site = site, .pc = pc };
 
 	if (!n)
 		return;
-	sym_frames(m, pc - 1, false, frames, &base);
-	s.line = frames[0].line;
-	if (s.line)
-		search(&s, &functions[0], 0);
+	search_lines(&s, functions, n);
 	if (!site->decided)
-		follow_result(&s, pc, &functions[n - 1]);
+		follow_result(&s, functions, n);
 	if (site->decided)
 		return;
 	s.visit = known_there;
@@ -275,19 +389,24 @@ static struct site *site_at(struct sym_module *m, uint64_t pc)
 	return (struct site *)(uintptr_t)*p;
 }
 
-struct sym_type *sym_site_type(struct sym_module *m, uint64_t pc, uint64_t bytes)
+/* What is assigned may be an array; of a rounded block we do not know how long. */
+static struct sym_type *if_fits(struct sym_type *t, uint64_t bytes, bool rounded)
+{
+	if (bytes < t->bytes)
+		return NULL;
+	if (rounded || bytes % t->bytes == 0 || sym_type_flexible(t))
+		return t;
+	return NULL;
+}
+
+struct sym_type *sym_site_type(struct sym_module *m, uint64_t pc, uint64_t bytes, bool rounded)
 {
 	struct site *site = site_at(m, pc);
 	struct sym_type *found = NULL;
 
-	if (site->decided) {
-		found = site->n ? site->types[0] : NULL;
-		if (found && (bytes < found->bytes ||
-			      (bytes % found->bytes && !sym_type_flexible(found))))
-			found = NULL;
-		return found;
-	}
-	for (size_t i = 0; i < site->n && bytes >= TELLING_BYTES; i++) {
+	if (site->decided)
+		return site->n ? if_fits(site->types[0], bytes, rounded) : NULL;
+	for (size_t i = 0; i < site->n && bytes >= TELLING_BYTES && !rounded; i++) {
 		if (site->types[i]->bytes != bytes)
 			continue;
 		if (found)

@@ -97,8 +97,6 @@ static struct statics *statics_of(struct sym_module *m)
 	if (t)
 		return t;
 	m->statics = t = mt_xcalloc(1, sizeof(*t));
-	if (m->elf_type == ET_REL)	/* its symbols stand in sections, not at addresses */
-		return t;
 	if (!add_table(t, sym_symbols_elf(m), SHT_SYMTAB) && !add_table(t, m->elf, SHT_SYMTAB))
 		add_table(t, m->elf, SHT_DYNSYM);
 	if (t->n)

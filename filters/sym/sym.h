@@ -38,6 +38,8 @@ struct sym_module {
 	uint64_t bytes;			/* of the file */
 	char build_id[2 * SYM_BUILD_ID_MAX + 1];	/* hex; "" when it has none */
 	uint16_t elf_type;		/* ET_EXEC, ET_DYN */
+	bool kernel;			/* linked to kernel addresses: vmlinux, or a list of its symbols */
+	bool relocatable;		/* a kernel module: stands where section records say */
 	bool operand;			/* named by the user: damage is an error */
 	bool debug_only;		/* has no code: the debug file of another one */
 	bool debug_tried, dwarf_tried, damaged;
@@ -45,7 +47,7 @@ struct sym_module {
 	struct sym_set *set;
 	struct sym_symtab *symtab;	/* symtab.c's */
 	struct sym_lines *lines;	/* lines.c's */
-	void *types, *statics, *sites;	/* for types.c, statics.c and sites.c */
+	void *types, *statics, *sites, *percpu;	/* for the files of these names */
 	struct sym_module *next;
 };
 
@@ -59,6 +61,11 @@ struct sym_set {
 	struct sym_module *operands;	/* in the order given */
 	struct sym_module *opened;	/* all others: mapped files, debug files */
 	struct sym_file *files;		/* uthash, by path and build-id */
+	struct sym_kmod *kmods;		/* uthash, by name: kmods.c's */
+	struct sym_ranges sections;	/* of kernel modules, likewise */
+	const char *root;		/* what stands for the guest's /; or NULL */
+	int root_fd;
+	bool guest;			/* the log is of a whole guest: its paths are not ours */
 	struct sym_space **spaces;
 	size_t n_spaces, room_spaces;
 	struct mt_table space_of;	/* process -> index into spaces, + 1 */
@@ -83,15 +90,21 @@ struct sym_place {
 void sym_debug_dir(struct sym_set *s, const char *dir);
 
 /*
- * An operand: vmlinux, a program, a shared object or a separate debug
- * file.  Dies with status 1 when it cannot be opened, is no ELF
- * file or is cut.
+ * Mapped files are opened below dir, and debug files of it are used; links in
+ * it never lead out of it.  Dies with status 1 when it is no directory.
+ */
+void sym_root(struct sym_set *s, const char *dir);
+
+/*
+ * An operand: vmlinux, a program, a shared object, a separate debug file, a
+ * kernel module or a list of symbols as nm and /proc/kallsyms write it.  Dies
+ * with status 1 when it cannot be opened, is none of these or is cut.
  */
 void sym_add_file(struct sym_set *s, const char *path);
 
 /*
- * Takes any record and learns from map records; begin forgets all mappings.
- * True when what is mapped has changed.
+ * Takes any record and learns from map and section records; begin forgets all
+ * mappings.  True when what is mapped has changed.
  */
 bool sym_note(struct sym_set *s, const struct mt_hdr *rec);
 
@@ -109,6 +122,16 @@ bool sym_find(struct sym_set *s, uint32_t process, uint64_t addr, struct sym_pla
  */
 const char *sym_mapping(const struct sym_set *s, uint32_t process, uint64_t addr,
 			uint64_t *first, uint64_t *last);
+
+/* The same for a section of a kernel module: "ext4 .bss". */
+const char *sym_kernel_section(const struct sym_set *s, uint64_t addr, uint64_t *first,
+			       uint64_t *last);
+
+/*
+ * What is at addr in a cpu's copy of the per-cpu data that begins at start: a
+ * place in vmlinux or in a kernel module; false: nothing that is known.
+ */
+bool sym_percpu(struct sym_set *s, uint64_t start, uint64_t addr, struct sym_place *place);
 
 /*
  * DWARF of the module, from itself or its debug file; NULL when there is none.

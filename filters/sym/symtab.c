@@ -36,6 +36,15 @@ static uint64_t *code_ends(Elf *elf, size_t *n)
 	return ends;
 }
 
+/* The linker's script sets such labels where a section begins, or another one ended. */
+static bool is_border(const char *name)
+{
+	size_t len = strlen(name);
+
+	return (len > 4 && !strcmp(name + len - 4, "_end")) ||
+	       (len > 6 && !strcmp(name + len - 6, "_start"));
+}
+
 /*
  * A function rather than a label, what others can see rather than what they
  * cannot, and a plain name rather than one for an old version of the library.
@@ -45,8 +54,8 @@ static uint8_t rank_of(const GElf_Sym *s, const char *name)
 	static const uint8_t binds[] = { [STB_LOCAL] = 0, [STB_GLOBAL] = 2, [STB_WEAK] = 1 };
 	unsigned bind = GELF_ST_BIND(s->st_info);
 
-	return (uint8_t)((strchr(name, '@') ? 0 : 8) +
-			 (GELF_ST_TYPE(s->st_info) == STT_NOTYPE ? 0 : 4) +
+	return (uint8_t)((strchr(name, '@') ? 0 : 16) +
+			 (GELF_ST_TYPE(s->st_info) == STT_NOTYPE ? is_border(name) ? 0 : 4 : 8) +
 			 (bind < sizeof(binds) ? binds[bind] : 0));
 }
 

@@ -104,12 +104,29 @@ bool sym_variable(struct sym_module *m, uint64_t vaddr, struct sym_variable *v);
 /* The section at vaddr; false when there is none. */
 bool sym_section(struct sym_module *m, uint64_t vaddr, struct sym_variable *v);
 
+/*
+ * The path to the lock that starts at offset: down to the outermost member there
+ * that is one ("d_lockref.lock"), into path, and the struct that it is a path
+ * in; of an array its element.  NULL: there is no lock.  path is "" when all of
+ * the type is a lock.
+ */
+struct sym_type *sym_lock(struct sym_type *t, uint64_t offset, char *path, size_t room);
+
 /* ---- heap blocks --------------------------------------------------------- */
 
 /*
  * The type of a block of that many bytes, by the code that asked for it; pc is
- * the vaddr behind its call of the allocator.  NULL when that cannot be told.
+ * the vaddr behind its call of the allocator.  rounded: the block may be longer
+ * than what was asked for, as kmalloc's are.  NULL when that cannot be told.
  */
-struct sym_type *sym_site_type(struct sym_module *m, uint64_t pc, uint64_t bytes);
+struct sym_type *sym_site_type(struct sym_module *m, uint64_t pc, uint64_t bytes, bool rounded);
+
+typedef struct sym_type *sym_find_type(const char *name);
+
+/* The type in a Linux slab cache with objects of that many bytes, or NULL. */
+struct sym_type *sym_cache_type(const char *cache, uint64_t bytes, sym_find_type *find);
+
+/* A cache for whatever is asked of kmalloc: its name says nothing. */
+bool sym_cache_general(const char *cache);
 
 #endif

@@ -18,8 +18,9 @@ for line in sys.stdin:
         assert r["id"] not in objects, "object defined twice"
         o = (r["addr"], r["bytes"], r["storage"], r["pc"])
         assert o not in objects.values(), "object with two ids"
-        objects[r["id"]] = o
+        objects[r["id"]] = o if r["storage"] != "unknown" else None
     elif r["type"] == "access" and sys.argv[1] == "fields":
         print("%s\t%s\t%d" % fields[r["field"]])
     elif r["type"] == "access":
-        print("%s %d %s %s" % objects[r["object"]] if r["object"] else "-")
+        o = r["object"] and objects[r["object"]]
+        print("%s %d %s %s" % o if o else "-")

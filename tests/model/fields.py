@@ -82,7 +82,7 @@ def extent(node):
 
 
 def resolve(node, at, width):
-    """[(path, offset, room)] of what is at byte at; [] for padding."""
+    """[(path, offset, room, size)] of what is at byte at; [] for padding."""
     found = []
     for m in node.members:
         flexible = m.dims and m.dims[0] == 0
@@ -102,20 +102,23 @@ def resolve(node, at, width):
                     path += "[]"
                 byte -= index * each
         if m.kind == "leaf" or not m.members:
-            found.append((path, m.offset + shift, m.offset + each - byte))
+            found.append((path, m.offset + shift, m.offset + each - byte, each))
             continue
-        for inner, offset, room in resolve(m, byte, width):
+        for inner, offset, room, size in resolve(m, byte, width):
             dot = "." if path and inner else ""
-            found.append((path + dot + inner, offset + shift, room))
+            found.append((path + dot + inner, offset + shift, room, size))
     if node.kind == "union" and len(found) > 1:
+        exact = [f for f in found if f[2] == f[3] == width]
         whole = [f for f in found if f[2] >= width]
-        found = whole or found
+        found = exact or whole or found
     elif len(found) > 1 and not all(m.bits for m in node.members
                                     if m.offset <= at < m.offset + m.size):
         found = found[-1:]
     if len(found) > 1:
         path = "{" + "|".join(f[0] for f in found) + "}"
-        found = [(path, min(f[1] for f in found), max(f[2] for f in found))]
+        start = min(f[1] for f in found)
+        size = max(f[1] + f[3] for f in found) - start
+        found = [(path, start, max(f[2] for f in found), size)]
     return found
 
 

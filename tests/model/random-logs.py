@@ -35,6 +35,8 @@ def log(seed):
               (i, 0x1000 * i, rnd.choice([1, 2]), rnd.choice(["heap", "static"]),
                rnd.choice("ab"), rnd.choice(["", "struct s", "int"])))
     holders = {}
+    current, aside, tags = {}, [], 0                    # entries: by cpu; set aside
+    has_entries = rnd.random() < 0.5
     for _ in range(rnd.randint(0, accesses)):
         cpu = rnd.choice(cpus)
         dice = rnd.random()
@@ -42,7 +44,27 @@ def log(seed):
             print("switch cpu=%d task=%d process=%d" % (cpu, rnd.randint(1, 3), rnd.randint(0, 2)))
             continue
         if dice < 0.04:
-            print("mode mode=%s" % rnd.choice(["off", mode]))
+            to = rnd.choice(["off", mode])
+            print("mode mode=%s" % to)
+            if to == "off":
+                current, aside = {}, []
+            continue
+        if dice < 0.2 and has_entries:
+            if cpu in current:
+                state = rnd.choice(["done", "pause"])
+                tag = current.pop(cpu)
+                if state == "pause":
+                    aside.append(tag)
+            elif aside and rnd.random() < 0.5:
+                state, tag = "resume", aside.pop(rnd.randrange(len(aside)))
+                current[cpu] = tag
+            else:
+                tags += 1
+                state, tag = "start", tags
+                current[cpu] = tag
+            print("entry cpu=%d state=%s tag=%d pc=%#x number=%d cause=%d" %
+                  (cpu, state, tag, rnd.choice([0xffffffff81000000, 0xffffffff81000040, 0x500000]),
+                   rnd.randint(1, 2), rnd.randint(0, 1)))
             continue
         flags = rnd.choice([["load"], ["load"], ["store"], ["store"], ["load", "store"], []])
         width = rnd.choice([0, 1, 2, 4, 4, 8, 8, 16, 3])

@@ -22,14 +22,35 @@ parser.add_argument("--min-moves", type=int, default=0)
 options = parser.parse_args()
 
 U64 = 1 << 64
-FLAGS = ["load", "store", "atomic", "kernel", "moved", "split"]
+FLAGS = ["load", "store", "atomic", "kernel", "moved", "split", "frame"]
+CAUSES = ["syscall", "interrupt", "exception", "softirq", "thread", "scheduler"]
+NO_ENTRY = (0, 0, 0)
 
 
 class Touch:
     """One access, or its piece on one line."""
 
     def site(self):
-        return (self.pc, self.process, self.cpu, self.object, self.field)
+        return (self.pc, self.process, self.cpu, self.object, self.field,
+                self.entry if options.by == "entry" else NO_ENTRY)
+
+
+class Entries:
+    """Why each cpu is in the kernel: (pc, number, cause)."""
+
+    def __init__(self):
+        self.started, self.current = {}, {}
+
+    def note(self, r):
+        if r["type"] == "mode" and r["mode"] == "off":
+            self.__init__()
+        elif r["type"] == "entry" and r["state"] == "start":
+            self.started[r["tag"]] = (int(r["pc"], 16), r["number"], CAUSES.index(r["cause"]))
+        elif r["type"] == "entry" and r["state"] == "resume" and r["tag"] not in self.started:
+            self.started[r["tag"]] = (int(r["pc"], 16), r["number"], CAUSES.index(r["cause"]))
+        if r["type"] == "entry":
+            on = r["state"] in ("start", "resume")
+            self.current[r["cpu"]] = self.started[r["tag"]] if on else NO_ENTRY
 
 
 def streams(text):
@@ -44,8 +65,9 @@ def streams(text):
 
 def read(records):
     """Lists of touches by line number, in the order of the log; and objects."""
-    lines, kinds, running = {}, {}, {}
+    lines, kinds, running, entries = {}, {}, {}, Entries()
     for r in records:
+        entries.note(r)
         if r["type"] == "begin":
             begin, mode = r, r["mode"]
             size = options.line_size or r["line"]
@@ -68,6 +90,9 @@ def read(records):
                 t.pc, t.cpu = int(r["pc"], 16), r["cpu"]
                 t.process = 0 if t.pc >> 63 else running.get(t.cpu, 0)
                 t.object, t.field, t.flags = r["object"], r["field"], set(r["flags"])
+                t.entry = entries.current.get(t.cpu, NO_ENTRY)
+                if options.by == "entry" and t.entry != NO_ENTRY:
+                    t.process = 0               # the kernel is one, whoever called it
                 t.store = "store" in t.flags
                 t.load = "load" in t.flags or not t.store
                 t.trust = native and mode in ("movement", "all")
@@ -135,11 +160,12 @@ def make_sites(lines):
         by_site = {}
         for t in touches:
             by_site.setdefault(t.site(), []).append(t)
-        for (pc, process, cpu, obj, field), ts in by_site.items():
+        for (pc, process, cpu, obj, field, entry), ts in by_site.items():
             moved = [t for t in ts if t.moved]
             sites.append({
                 "line": number, "pc": pc, "process": process, "cpu": cpu,
                 "object": obj, "field": field, "moves": len(moved),
+                "entry": entry, "entries": [t.entry for t in moved],
                 "true": sum(t.kind == "true" for t in moved),
                 "false": sum(t.kind == "false" for t in moved),
                 "loads": sum(not t.store for t in ts), "stores": sum(t.store for t in ts),
@@ -152,7 +178,7 @@ def make_sites(lines):
 
 def rank(s):
     return (-s["moves"], -(s["loads"] + s["stores"]), s["line"], s["pc"], s["process"], s["cpu"],
-            s["object"], s["field"])
+            s["object"], s["field"], s["entry"])
 
 
 def kind_of(kinds, obj, apart):
@@ -176,6 +202,8 @@ def row_key(s, kinds):
         return (kind_of(kinds, s["object"], False),)
     if options.by == "field":
         return (s["field"], 0 if s["field"] else kind_of(kinds, s["object"], True))
+    if options.by == "entry":
+        return s["entry"]
     if options.by == "pc":
         return (s["process"], s["pc"])
     return (s["process"], s["pc"], s["line"])
@@ -198,6 +226,12 @@ def sharing(sites, classes):
     return "true" if yes >= no else "false"
 
 
+def entry_of(sites):
+    """What most moves of a row were made for."""
+    entries = [e for s in sites for e in s["entries"]]
+    return min(entries, key=lambda e: (-entries.count(e), e), default=NO_ENTRY)
+
+
 def make_row(sites, every_site, lines, classes, size):
     def of_pc(s):
         return [u for u in sites if (u["pc"], u["process"]) == (s["pc"], s["process"])]
@@ -210,6 +244,7 @@ def make_row(sites, every_site, lines, classes, size):
     others = [s for s in every_site if s["line"] == one["line"] and s["cpu"] != one["cpu"]]
     two = min(others, key=rank) if others else \
         {"pc": 0, "offset": 0, "object": 0, "field": 0, "flags": [], "process": 0}
+    entry = one["entry"] if options.by == "entry" else entry_of(sites)
     numbers = {s["line"] for s in sites}
     single = numbers.pop() if len(numbers) == 1 else None
     return {
@@ -219,12 +254,14 @@ def make_row(sites, every_site, lines, classes, size):
         "line": hex(0 if single is None else (single * size - options.shift) % U64),
         "addr": hex(0 if single is None else lines[single][0].addr),
         "pc": hex(one["pc"]), "pc2": hex(two["pc"]),
+        "entry_pc": hex(entry[0]),
         "offset": one["offset"], "offset2": two["offset"],
         "object": one["object"], "object2": two["object"],
         "field": one["field"], "field2": two["field"],
         "process": one["process"] or two["process"],
         "flags": one["flags"], "flags2": two["flags"],
         "sharing": sharing(sites, classes), "by": options.by,
+        "number": entry[1], "cause": CAUSES[entry[2]],
         "readers": cpu_set({s["cpu"] for s in sites if s["reads"]}),
         "writers": cpu_set({s["cpu"] for s in sites if s["stores"]}),
     }
