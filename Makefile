@@ -39,6 +39,8 @@ $(B)/mt-addr2line $(B)/mt-label: $(B)/libsym.a
 $(B)/mt-addr2line $(B)/mt-label: LIBS = -ldw -lelf -lstdc++
 $(B)/mt-cat: LIBS = -ldeflate -lz -lpthread
 $(B)/mt-shared: $(patsubst %.c,$(B)/%.o,$(wildcard filters/shared/*.c))
+$(B)/mt-label: $(patsubst %.c,$(B)/%.o,$(wildcard filters/label/*.c))
+$(B)/mt-stack: $(patsubst %.c,$(B)/%.o,$(wildcard filters/stack/*.c))
 
 $(FILTERS): $(B)/mt-%: $(B)/filters/mt-%.o $(B)/libmt.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %libsym.a,$^) $(filter %libmt.a,$^) $(LIBS)
@@ -57,7 +59,7 @@ $(B)/mt-run: $(addprefix $(B)/qemu/,mt-run.o launch.o session.o) $(B)/libmt.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldeflate -lz -lpthread
 
 # The plugin: against the header of the QEMU that "make qemu" has built.
-PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c options.c access.c guest.c classic.c settings.c scopes.c x86.c traps.c entries.c locks.c out.c user.c turns.c \
+PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c options.c access.c guest.c classic.c settings.c scopes.c x86.c traps.c entries.c locks.c out.c user.c user-maps.c user-exec.c turns.c \
 	session.c launch.c elf-head.c) $(wildcard filters/libmt/mt_*.c))
 GLIB   := -isystem $(shell pkg-config --variable=includedir glib-2.0 2>/dev/null)/glib-2.0 \
 	-isystem $(shell pkg-config --variable=libdir glib-2.0 2>/dev/null)/glib-2.0/include
@@ -82,6 +84,11 @@ $(B)/mtrace-magic: kernel/mtrace-magic.c kernel/mtrace.h filters/libmt/mt_struct
 $(B)/qemu-prefix: qemu/build-qemu $(wildcard qemu/patches/*)
 	@mkdir -p $(@D)
 	qemu/build-qemu --print >$@ || true
+# And an installed qemu-mtrace-linux its kernel: what "make kernel" fills.
+$(B)/kernel-prefix: kernel/build-kernel kernel/mtrace.config kernel/mtrace.h $(wildcard kernel/hooks/*) \
+		filters/libmt/mt_struct.h filters/libmt/mt_records.def
+	@mkdir -p $(@D)
+	kernel/build-kernel --print >$@ || true
 
 # As a program's author would build them; -O1 keeps the lines telling.
 $(B)/examples/%: examples/%.c Makefile
@@ -113,14 +120,16 @@ $(PRELOAD): $(B)/%.so: tests/preload/%.c
 NEED_BUILD := gcc make pkg-config libc6-dev libdw-dev libelf-dev uthash-dev libdeflate-dev \
 	zlib1g-dev libglib2.0-dev
 NEED_DEMO  := pigz
+NEED_BOOT  := busybox-static
 NEED_CHECK := perl python3 jq libcmocka-dev binutils elfutils llvm clang dwarves cpio g++ \
-	pigz xz-utils gzip libc6-dbg strace
+	pigz xz-utils gzip libc6-dbg strace mmdebstrap e2fsprogs
 NEED_LINT  := git clang cppcheck shellcheck mandoc universal-ctags
 NEED_BENCH := valgrind zstd gzip time llvm binutils elfutils pigz python3
 
 check:						## all set-up, then every test
-	tests/need $(NEED_BUILD) $(NEED_CHECK)
+	tests/need $(NEED_BUILD) $(NEED_BOOT) $(NEED_CHECK)
 	qemu/build-qemu
+	kernel/build-kernel
 	$(MAKE) all tracer test
 
 test: all helpers				## every test, nothing installed or fetched
@@ -147,6 +156,13 @@ demo:						## all set-up, then the lines that move most in two real programs
 	$(MAKE) all tracer
 	B='$(B)' examples/demo
 
+first-boot:					## all set-up, then the fields of a traced Linux that move most
+	tests/need $(NEED_BUILD) $(NEED_BOOT)
+	qemu/build-qemu
+	kernel/build-kernel
+	$(MAKE) all tracer
+	B='$(B)' examples/first-boot/run
+
 qemu:						## build QEMU with the tracer's patches, or find it in the cache
 	qemu/build-qemu
 
@@ -156,16 +172,17 @@ kernel:						## build the guest kernel and its hooks, or find them in the cache
 doc: $(B)/helper/mt-records			## write the tables of mt-log(5) anew from the record table
 	tests/mkdoc '$(B)' doc/mt-log.5
 
-# Filters, tracer, manuals and headers; QEMU stays where it was built.
+# Filters, tracer, manuals and headers; QEMU and the kernel stay where they were built.
 BIN  = $(DESTDIR)$(PREFIX)/bin
 PLUG = $(DESTDIR)$(PREFIX)/lib/mtrace
 INC  = $(DESTDIR)$(PREFIX)/include/mtrace
 MAN  = $(DESTDIR)$(PREFIX)/share/man
-install: all tracer				## into DESTDIR/PREFIX
-	install -d $(BIN) $(PLUG) $(INC)/filters/libmt $(INC)/kernel $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
-	install $(FILTERS) $(B)/mt-run $(BIN)
-	install $(B)/mtrace-magic $(PLUG)
-	install -m 644 $(B)/libmtrace.so $(B)/libmtheap.so $(B)/qemu-prefix $(PLUG)
+install: all tracer $(B)/kernel-prefix		## into DESTDIR/PREFIX
+	install -d $(BIN) $(PLUG)/guest $(INC)/filters/libmt $(INC)/kernel $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
+	install $(FILTERS) $(B)/mt-run qemu/qemu-mtrace-linux image/new-mtrace-image $(BIN)
+	install $(B)/mtrace-magic image/mkinitramfs $(PLUG)
+	install image/guest/init $(PLUG)/guest
+	install -m 644 $(B)/libmtrace.so $(B)/libmtheap.so $(B)/qemu-prefix $(B)/kernel-prefix $(PLUG)
 	install -m 644 filters/libmt/mt_struct.h filters/libmt/mt_records.def $(INC)/filters/libmt
 	install -m 644 kernel/mtrace.h $(INC)/kernel
 	for n in 1 5 7; do install -m 644 doc/*.$$n $(MAN)/man$$n || exit 1; done
@@ -176,7 +193,7 @@ clean:						## remove the build directories
 help:						## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 16
 
-.PHONY: all tracer helpers check test check-asan lint bench demo qemu kernel doc install clean help
+.PHONY: all tracer helpers check test check-asan lint bench demo first-boot qemu kernel doc install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

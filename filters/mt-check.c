@@ -61,7 +61,7 @@ static struct {
 	uint32_t line, cpus;
 	uint64_t lost;
 	bool lost_unknown;
-	uint64_t odd_releases;
+	uint64_t odd_releases, odd_frees;
 	bool exact;			/* the movement rule can be checked where mode is all */
 	bool replay;			/* and is, here */
 	bool replayed;
@@ -192,6 +192,9 @@ static void check_label(const struct mt_label *l)
 		at = mt_xmalloc(sizeof(*at));
 		*at = (struct label){ first, l->addr, l->process, l->storage };
 		*head = (uintptr_t)at;
+	} else if (!at && l->storage == MT_storage_percpu) {
+		/* The kernel has no list of those that are older than its hooks. */
+		st.odd_frees++;
 	} else if (!at) {
 		problem("0x%llx is freed and was not allocated", addr);
 	} else if (before) {
@@ -514,6 +517,9 @@ static void check_end(const struct mt_end *e)
 	if (st.odd_releases && !quiet)
 		mt_out_printf(&out, "note: %llu releases of locks whose taking was not recorded\n",
 			      (unsigned long long)st.odd_releases);
+	if (st.odd_frees && !quiet)
+		mt_out_printf(&out, "note: %llu frees of per-cpu memory whose allocation was not recorded\n",
+			      (unsigned long long)st.odd_frees);
 }
 
 static void note_drop(const struct mt_drop *d)

@@ -22,6 +22,7 @@ static const char help[] =
 "  -T, --type CTYPE      on objects of a C type: 'struct dentry'\n"
 "  -t, --task SET        while one of these tasks ran\n"
 "  -s, --syscall SET     inside these system calls: openat,close,257\n"
+"      --cause WORDS     inside the kernel for: syscall, interrupt, exception, ...\n"
 "  -S, --scope NAME      inside an abstract scope of that name\n"
 "  -r, --run NAME        while recording was on under that name\n"
 "      --time RANGES     with time in 1000-2000, of their own cpu\n"
@@ -159,6 +160,29 @@ static void require_syscall(void)
 	free(words);
 }
 
+static void require_cause(void)
+{
+	const struct mt_field_info *f = mt_field_find(mt_type_of(MT_KIND_entry), "cause");
+	char *words = mt_xstrdup(optarg), *save;
+	struct expr *any = NULL;
+
+	for (char *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		const struct mt_value *v = mt_value_named(f->values, w);
+		struct expr *number = expr_new(EXPR_NUMBER, NULL, NULL), *is;
+
+		if (!v)
+			mt_die(MT_USAGE, "--cause: '%s' is no cause: syscall, interrupt, exception, "
+			       "softirq, ...", w);
+		number->number = v->number;
+		is = expr_new(EXPR_EQ, expr_name("running.cause"), number);
+		any = any ? expr_new(EXPR_OR, any, is) : is;
+	}
+	if (!any)
+		mt_die(MT_USAGE, "--cause: '%s' names no cause", optarg);
+	require(any);
+	free(words);
+}
+
 /* Compiled for all types, so that what means nothing anywhere is found. */
 static void require_expression(void)
 {
@@ -172,7 +196,7 @@ static void require_expression(void)
 
 /* ---- options ----------------------------------------------------------- */
 
-enum { OPT_TIME = 256, OPT_ONLY, OPT_FIELDS };
+enum { OPT_TIME = 256, OPT_CAUSE, OPT_ONLY, OPT_FIELDS };
 
 static bool take_condition(int c)
 {
@@ -188,6 +212,7 @@ static bool take_condition(int c)
 	case 'T': require_string("object.ctype"); break;
 	case 't': require_set("running.task", "--task", UINT32_MAX); break;
 	case 's': require_syscall(); break;
+	case OPT_CAUSE: require_cause(); break;
 	case 'S': require(expr_with_string(EXPR_IN_SCOPE, NULL, optarg)); break;
 	case 'r': require_string("running.run"); break;
 	case OPT_TIME: require_set("time", "--time", UINT64_MAX); break;
@@ -211,6 +236,7 @@ static void parse_options(int argc, char **argv)
 		{ "type", required_argument, NULL, 'T' },
 		{ "task", required_argument, NULL, 't' },
 		{ "syscall", required_argument, NULL, 's' },
+		{ "cause", required_argument, NULL, OPT_CAUSE },
 		{ "scope", required_argument, NULL, 'S' },
 		{ "run", required_argument, NULL, 'r' },
 		{ "time", required_argument, NULL, OPT_TIME },

@@ -45,11 +45,12 @@ static struct {
 static unsigned parse_by(const char *text)
 {
 	const struct mt_field_info *f = mt_field_find(mt_type_of(MT_KIND_shared), "by");
+	const struct mt_value *v = mt_value_named(f->values, text);
 
-	for (const struct mt_value *v = f->values; v->name; v++)
-		if (!strcmp(v->name, text))
-			return (unsigned)v->number;
-	mt_die(MT_USAGE, "--by: '%s' is none of line, object, ctype, field, pc, site, entry", text);
+	if (!v)
+		mt_die(MT_USAGE, "--by: '%s' is none of line, object, ctype, field, pc, site, entry",
+		       text);
+	return (unsigned)v->number;
 }
 
 static bool good_line_size(uint64_t n)

@@ -16,10 +16,10 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "libmt/cli.h"
 #include "libmt/mt_entries.h"
+#include "stack/strand.h"
 
 static const char help[] =
 "usage: mt-stack [--depth N] <stream >stream\n"
@@ -38,248 +38,12 @@ static const char help[] =
 "    mt-cat log.mt | mt-stack | mt-addr2line prog | mt-totext\n"
 "    mt-cat log.mt | mt-stack | mt-filter -e 'moved && stack' | mt-tojson\n";
 
-struct node {
-	uint64_t pc;
-	uint32_t parent;		/* index; 0: none */
-	uint32_t process, number;
-	uint32_t next;			/* with the same key */
-	uint32_t id;			/* of its stack record; 0: not defined yet */
-	uint32_t depth;
-	uint32_t frame;			/* MT_stack_frame_... */
-};
-
-struct frame {
-	uint64_t slot;			/* of the return address */
-	uint32_t node;
-};
-
-/*
- * A strand may run on several stacks, one after the other: an interrupt comes
- * on that of the task and goes on on the cpu's own.  Slots of one stack only
- * are comparable, so the frames of each are a segment; in it slots fall.
- */
-#define SEGMENTS 8
-
-struct strand {
-	struct frame *frames;
-	size_t n, room;
-	size_t segment[SEGMENTS];	/* first frame of each */
-	unsigned n_segments;
-	uint32_t root;			/* node below the frames */
-};
-
-static uint64_t depth_limit = 1024;
 static struct mt_writer out;
-
-static struct node *nodes;		/* [0] is no node */
-static size_t n_nodes, node_room;
-static struct mt_table node_of;		/* hash -> first node with it */
-static uint64_t seed;
-static uint32_t n_ids;
-
+static struct nodes nodes = { .depth_limit = 1024 };
 static struct mt_entries entries;
 static struct mt_cpus cpus;
 static bool user_mode;			/* a thread is a cpu, and there are no entries */
 static bool useful;			/* the stream has calls or entries */
-
-/* ---- nodes ------------------------------------------------------------- */
-
-/* Chains cannot be made long by who makes the log: the seed is not known. */
-static uint64_t node_key(const struct node *n)
-{
-	uint64_t h = (n->pc ^ seed) * 0x9e3779b97f4a7c15ull;
-
-	h = (h ^ h >> 32 ^ n->parent ^ (uint64_t)n->process << 32) * (seed | 1);
-	return (h ^ h >> 29 ^ n->number ^ (uint64_t)n->frame << 32) * 0xd6e8feb86659fd93ull;
-}
-
-static bool same_node(const struct node *a, const struct node *b)
-{
-	return a->pc == b->pc && a->parent == b->parent && a->process == b->process &&
-	       a->number == b->number && a->frame == b->frame;
-}
-
-static uint32_t intern(struct node want)
-{
-	uint64_t *first = mt_xtable_put(&node_of, node_key(&want));
-
-	for (uint32_t i = (uint32_t)*first; i; i = nodes[i].next)
-		if (same_node(&nodes[i], &want))
-			return i;
-	if (n_nodes >= UINT32_MAX)
-		mt_die(MT_FAIL, "more than 4294967294 different stacks");
-	nodes = mt_xgrow(nodes, n_nodes, &node_room, sizeof(*nodes));
-	want.next = (uint32_t)*first;
-	nodes[n_nodes] = want;
-	*first = n_nodes;
-	return (uint32_t)n_nodes++;
-}
-
-/* The stack with one more frame; deeper than wanted, they are all one. */
-static uint32_t push_node(uint32_t parent, struct node frame)
-{
-	const struct node *below = &nodes[parent];
-
-	if (below->frame == MT_stack_frame_cut)
-		return parent;
-	if (below->depth >= depth_limit)
-		frame = (struct node){ .frame = MT_stack_frame_cut };
-	frame.parent = parent;
-	frame.depth = below->depth + 1;
-	return intern(frame);
-}
-
-static void put_definition(struct node *n, const struct mt_hdr *at)
-{
-	struct mt_stack s = {
-		.hdr = { MT_KIND_stack, sizeof(s), at->cpu, at->time },
-		.pc = n->pc,
-		.id = n->id = ++n_ids,
-		.parent = nodes[n->parent].id,
-		.process = n->process,
-		.number = n->number,
-		.frame = n->frame,
-	};
-
-	mt_writer_put(&out, &s.hdr);
-}
-
-/* The id of a node, defined ahead of the record at, with all that is below it. */
-static uint32_t stack_id(uint32_t node, const struct mt_hdr *at)
-{
-	static uint32_t *todo;
-	static size_t room;
-	size_t n = 0;
-
-	for (uint32_t i = node; i && !nodes[i].id; i = nodes[i].parent) {
-		todo = mt_xgrow(todo, n, &room, sizeof(*todo));
-		todo[n++] = i;
-	}
-	while (n)
-		put_definition(&nodes[todo[--n]], at);
-	return nodes[node].id;
-}
-
-/* ---- frames ------------------------------------------------------------ */
-
-static uint32_t top_node(const struct strand *s)
-{
-	return s->n ? s->frames[s->n - 1].node : s->root;
-}
-
-/*
- * Are two slots on one stack?  Kernel stacks are aligned blocks of 16 KiB and
- * may lie side by side; a user's are large and apart.
- */
-static bool same_stack(uint64_t a, uint64_t b)
-{
-	if ((a | b) >> 63)
-		return a >> 14 == b >> 14;
-	return (a > b ? a - b : b - a) < 1 << 20;
-}
-
-static size_t segment_end(const struct strand *s, unsigned i)
-{
-	return i + 1 < s->n_segments ? s->segment[i + 1] : s->n;
-}
-
-/* The segment that a slot belongs to, innermost first; -1: none. */
-static int segment_of(const struct strand *s, uint64_t slot)
-{
-	for (int i = (int)s->n_segments - 1; i >= 0; i--) {
-		uint64_t high = s->frames[s->segment[i]].slot;
-		uint64_t low = s->frames[segment_end(s, (unsigned)i) - 1].slot;
-
-		if ((low <= slot && slot <= high) || same_stack(slot, low) || same_stack(slot, high))
-			return i;
-	}
-	return -1;
-}
-
-/* Frames with slots up to this one are dead.  False: it is on a stack that is not known. */
-static bool unwind(struct strand *s, uint64_t slot)
-{
-	int i = segment_of(s, slot);
-
-	if (i < 0)
-		return false;
-	s->n = segment_end(s, (unsigned)i);
-	while (s->n > s->segment[i] && s->frames[s->n - 1].slot <= slot)
-		s->n--;
-	s->n_segments = (unsigned)i + (s->n > s->segment[i]);
-	return s->n_segments == (unsigned)i + 1;
-}
-
-/* Too many stacks: the outermost frames will not be returned to. */
-static void forget_segment(struct strand *s)
-{
-	size_t gone = s->segment[1];
-
-	s->root = s->frames[gone - 1].node;
-	memmove(s->frames, s->frames + gone, (s->n - gone) * sizeof(*s->frames));
-	s->n -= gone;
-	s->n_segments--;
-	for (unsigned i = 0; i < s->n_segments; i++)
-		s->segment[i] = s->segment[i + 1] - gone;
-}
-
-static void push(struct strand *s, uint64_t slot, uint32_t node)
-{
-	s->frames = mt_xgrow(s->frames, s->n, &s->room, sizeof(*s->frames));
-	s->frames[s->n++] = (struct frame){ slot, node };
-}
-
-/* Back in user code, frames of the kernel are dead: how it was left was not seen. */
-static void leave_kernel(struct strand *s)
-{
-	while (s->n_segments && s->frames[s->segment[s->n_segments - 1]].slot >> 63)
-		s->n = s->segment[--s->n_segments];
-}
-
-static void pop(struct strand *s)
-{
-	if (--s->n == s->segment[s->n_segments - 1])
-		s->n_segments--;
-}
-
-/*
- * The kernel's entry code moves its return address to another slot (and stack)
- * before it returns; such a return is known by where it goes.
- */
-static void take_return(struct strand *s, const struct mt_call *c)
-{
-	size_t before = s->n;
-	const struct node *top;
-
-	unwind(s, c->sp);
-	if (!s->n || s->n != before)
-		return;
-	top = &nodes[top_node(s)];
-	if (top->frame == MT_stack_frame_call && top->pc == c->target)
-		pop(s);
-}
-
-static void take_call(struct strand *s, const struct mt_call *c)
-{
-	struct node frame = {
-		.pc = c->return_pc,
-		.process = mt_cpus_process(&cpus, c->hdr.cpu, c->return_pc),
-		.frame = MT_stack_frame_call,
-	};
-
-	if (!unwind(s, c->sp)) {
-		if (s->n_segments == SEGMENTS)
-			forget_segment(s);
-		s->segment[s->n_segments++] = s->n;
-	}
-	push(s, c->sp, push_node(top_node(s), frame));
-}
-
-static void drop_frames(struct strand *s)
-{
-	s->n = 0;
-	s->n_segments = 0;
-}
 
 /* ---- strands ----------------------------------------------------------- */
 
@@ -389,7 +153,7 @@ static struct strand *strand_for(uint32_t cpu, uint64_t slot)
 {
 	const struct strand *s = strand_now(cpu);
 
-	if (is_held(cpu) && !(s->n && same_stack(s->frames[s->n - 1].slot, slot)))
+	if (is_held(cpu) && !strand_is_on(s, slot))
 		let_go(cpu);
 	return strand_now(cpu);
 }
@@ -421,8 +185,8 @@ static uint32_t node_below(const struct mt_kentry *k)
 	if (!stands_on_another(k->cause))
 		return 0;
 	if (k->has_below)
-		return top_node(strand_in(&strands.of_entry, k->below));
-	return top_node(base_strand(k->cpu));
+		return strand_top(strand_in(&strands.of_entry, k->below));
+	return strand_top(base_strand(k->cpu));
 }
 
 static void start(const struct mt_kentry *k)
@@ -436,8 +200,8 @@ static void start(const struct mt_kentry *k)
 		.frame = known ? k->cause + 1u : MT_stack_frame_interrupt,
 	};
 
-	drop_frames(s);
-	s->root = push_node(node_below(k), frame);
+	strand_drop(s);
+	s->root = nodes_push(&nodes, node_below(k), frame);
 }
 
 static void note_entries(const struct mt_hdr *rec)
@@ -494,9 +258,7 @@ static void take_mode(const struct mt_mode *m)
 static void begin(const struct mt_begin *b)
 {
 	clear_strands();
-	mt_table_release(&node_of);
-	n_nodes = 1;
-	n_ids = 0;
+	nodes_begin(&nodes);
 	user_mode = b->machine == MT_machine_user;
 }
 
@@ -534,18 +296,18 @@ static void take(struct mt_hdr *rec)
 	if (rec->kind == MT_KIND_access) {
 		s = strand_now(rec->cpu);
 		if (!(a->pc >> 63))
-			leave_kernel(s);
-		a->stack = stack_id(top_node(s), rec);
+			strand_leave_kernel(s);
+		a->stack = nodes_id(&nodes, strand_top(s), rec, &out);
 	} else if (rec->kind == MT_KIND_call) {
 		useful = true;
 		s = strand_for(rec->cpu, c->sp);
 		if (!(c->pc >> 63))
-			leave_kernel(s);
-		c->stack = stack_id(top_node(s), rec);
+			strand_leave_kernel(s);
+		c->stack = nodes_id(&nodes, strand_top(s), rec, &out);
 		if (c->op == MT_call_op_ret)
-			take_return(s, c);
+			strand_return(s, &nodes, c);
 		else
-			take_call(s, c);
+			strand_call(s, &nodes, c, mt_cpus_process(&cpus, rec->cpu, c->return_pc));
 	} else if (rec->kind == MT_KIND_stack) {
 		return;			/* of an earlier mt-stack: all are defined anew */
 	} else {
@@ -567,7 +329,7 @@ static void parse_options(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		switch (c) {
-		case 'd': depth_limit = mt_number("--depth", optarg, UINT32_MAX - 1); break;
+		case 'd': nodes.depth_limit = mt_number("--depth", optarg, UINT32_MAX - 1); break;
 		case 'h': mt_help(help);
 		default: mt_bad_usage();
 		}
@@ -582,10 +344,6 @@ int main(int argc, char **argv)
 
 	mt_start(argv);
 	parse_options(argc, argv);
-	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
-		seed = (uintptr_t)&in;	/* early boot: any number will do */
-	nodes = mt_xgrow(nodes, 0, &node_room, sizeof(*nodes));
-	memset(&nodes[0], 0, sizeof(nodes[0]));
 	mt_open_input(&in);
 	mt_open_output(&out, &in);
 

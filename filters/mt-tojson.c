@@ -15,11 +15,13 @@ static const char help[] =
 "\n"
 "  -n, --names   also what pcs, objects and fields are called, as far as the\n"
 "                stream has defined it: pc_at, pc_function, pc_file, object_name,\n"
-"                object_ctype, field_path, field_ctype\n"
+"                object_ctype, field_path, field_ctype, stack_functions\n"
 "      --help    this text\n"
 "\n"
 "    mt-cat log.mt | mt-tojson | jq -c 'select(.type == \"access\") | .addr'\n"
 "    mt-cat log.mt | mt-label prog | mt-shared | mt-top -n 5 moves | mt-tojson --names\n";
+
+#define FRAMES 1024		/* a bound where the parents of a stack are a circle */
 
 static bool with_names;
 static struct mt_names names;
@@ -62,6 +64,24 @@ static void add_code(const struct mt_field_info *f, const struct mt_hdr *rec,
 	add_string(f, def, "file");
 }
 
+/* The functions of a stack, innermost first. */
+static void add_stack(const struct mt_field_info *f, const struct mt_stack *s)
+{
+	static struct mt_out text;
+	unsigned n = 0;
+
+	member(f, "functions");
+	mt_out_char(&out, '[');
+	for (; s && n < FRAMES; n++, s = mt_names_stack(&names, s->parent)) {
+		text.used = 0;
+		text.fd = -1;
+		mt_names_frame(&text, &names, s, mt_out_bytes);
+		mt_out_str(&out, n ? "," : "");
+		mt_out_json_string(&out, text.buf, text.used);
+	}
+	mt_out_char(&out, ']');
+}
+
 static void add_names(const struct mt_hdr *rec, const struct mt_type *t)
 {
 	for (unsigned i = 0; i < t->n_fields; i++) {
@@ -78,6 +98,8 @@ static void add_names(const struct mt_hdr *rec, const struct mt_type *t)
 		} else if (def->kind == MT_KIND_field) {
 			add_string(f, def, "path");
 			add_string(f, def, "ctype");
+		} else {
+			add_stack(f, (const struct mt_stack *)def);
 		}
 	}
 }

@@ -26,6 +26,7 @@ static const char help[] =
 "    mt-cat log.mt | mt-stat | mt-totext\n";
 
 #define NAME_SHOWN 100			/* letters; C++ names can fill screens */
+#define FRAMES_SHOWN 32			/* of a stack, and a bound where parents are a circle */
 #define CPUS_SHOWN 20			/* letters of a set of cpus */
 
 static struct mt_names names;
@@ -121,6 +122,43 @@ static void word_object(struct mt_out *o, const struct mt_object *object)
 		mt_out_printf(o, "@%u", object->owner);
 }
 
+/* do_read < vfs_read < system call __x64_sys_read < read, innermost first */
+static void word_stack(struct mt_out *o, const struct mt_stack *s)
+{
+	for (unsigned n = 0; s; n++, s = mt_names_stack(&names, s->parent)) {
+		mt_out_str(o, n ? " < " : "");
+		if (n == FRAMES_SHOWN) {
+			mt_out_str(o, "...");
+			return;
+		}
+		mt_names_frame(o, &names, s, word_name);
+	}
+}
+
+/* {a|b|c} as {a|...}: the first one says enough, and unions in unions fill screens */
+static void word_path(struct mt_out *o, const char *path)
+{
+	char shown[2 * NAME_SHOWN];
+	size_t len = 0;
+	unsigned depth = 0, cut = 0;	/* cut: the braces whose other words are left out */
+
+	for (; *path && len < sizeof(shown) - 4; path++) {
+		depth += *path == '{';
+		if (*path == '|' && depth && !cut) {
+			cut = depth;
+			memcpy(shown + len, "|...", 4);
+			len += 4;
+		}
+		if (*path == '}' && depth) {
+			cut = cut == depth ? 0 : cut;
+			depth--;
+		}
+		if (!cut)
+			shown[len++] = *path;
+	}
+	word_name(o, shown, len);
+}
+
 /* counters.hits, struct queue.head (of a heap block), counters+8, or the address */
 static void word_place(struct mt_out *o, uint32_t object_id, uint32_t field_id, uint64_t addr)
 {
@@ -138,7 +176,7 @@ static void word_place(struct mt_out *o, uint32_t object_id, uint32_t field_id, 
 		word_object(o, object);
 	if (*path) {
 		mt_out_str(o, *path == '[' ? "" : ".");
-		word_name(o, path, strlen(path));
+		word_path(o, path);
 	} else if (addr > object->addr && addr - object->addr < object->bytes) {
 		mt_out_char(o, '+');
 		mt_out_dec(o, addr - object->addr);
@@ -313,7 +351,7 @@ static void word_definition(struct mt_out *o, const struct mt_hdr *def, uint64_t
 	else if (def->kind == MT_KIND_field)
 		word_string(o, def, 1);
 	else
-		mt_out_dec(o, value);
+		word_stack(o, (const struct mt_stack *)def);
 }
 
 static void word_value(struct mt_out *o, const struct mt_hdr *rec, const struct mt_field_info *f)
@@ -386,22 +424,9 @@ static void shared_titles(const struct mt_type *t)
 	add_title("what is shared", "", false);
 }
 
-/* system call __x64_sys_close, interrupt sysvec_apic_timer, system call openat, exception 14 */
 static void word_entry(struct mt_out *o, const struct mt_shared *s)
 {
-	const struct mt_symbol *symbol = mt_names_symbol(&names, 0, s->entry_pc);
-	const struct mt_type *t = mt_type_of(MT_KIND_shared);
-	const char *cause = mt_value_name(mt_field_find(t, "cause")->values, s->cause);
-	const char *call = s->cause == MT_entry_cause_syscall ? mt_syscall_name(s->number) : NULL;
-
-	mt_out_str(o, s->cause == MT_entry_cause_syscall ? "system call" : cause ? cause : "entry");
-	mt_out_char(o, ' ');
-	if (symbol && *mt_string(&symbol->hdr, 0))
-		word_string(o, &symbol->hdr, 0);
-	else if (call)
-		mt_out_str(o, call);
-	else
-		mt_out_dec(o, s->number);
+	mt_names_entry(o, &names, s->cause, s->number, s->entry_pc, word_name);
 }
 
 /* counters: struct counter [4], static, 256 bytes */
@@ -507,6 +532,7 @@ static void print_shared(const struct mt_type *t, const struct mt_hdr *rec)
 static void print_access(const struct mt_access *a)
 {
 	static const struct mt_type *access;
+	const struct mt_stack *stack;
 
 	if (table.type != (access = mt_type_of(MT_KIND_access))) {
 		end_table();
@@ -527,6 +553,11 @@ static void print_access(const struct mt_access *a)
 	mt_out_str(&out, "  ");			/* also behind a place that is too long */
 	word.used = 0;
 	word_code(&out, mt_names_process(&names, &a->hdr, a->pc), a->pc);
+	stack = mt_names_stack(&names, a->stack);
+	if (stack) {
+		mt_out_str(&out, " < ");
+		word_stack(&out, stack);
+	}
 	mt_out_char(&out, '\n');
 }
 

@@ -15,7 +15,7 @@
  *   locks.c    watched functions: who takes and releases locks
  *   out.c      lanes, the writer thread, the log
  *   session.h  what the processes of one log share
- *   user.c     user mode: tasks, mappings, fork, exec
+ *   user.c     user mode: tasks, fork; user-maps.c, user-exec.c (user.h)
  *
  * Threads: a lane belongs to one host thread (thread=single: all vCPUs share
  * the thread and so the lane).  A vCPU's struct is touched by its own thread,

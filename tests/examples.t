@@ -1,12 +1,32 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every command under EXAMPLES of every manual runs, and README's do too.
+# Every command under EXAMPLES of every manual runs, and README's do too; and
+# options that a manual describes exist.
 . "${SRC:-.}/tests/lib.sh"
 
 [ -x "$B/mt-run" ] && [ -x "$B/examples/false-sharing/false-sharing" ] ||
 	skip_all 'no tracer: make tracer'
 cp "$B/examples/false-sharing/false-sharing" prog
 mt-run -o log.mt ./prog 2000 >/dev/null 2>err || { cat err; skip_all 'mt-run does not run here'; }
+
+# A guest would take long: here its options are checked, and its log is that of prog.
+mkdir stand-in
+PATH=$PWD/stand-in:$PATH
+cat >stand-in/qemu-mtrace-linux <<'SH'
+#!/bin/sh
+"$SRC/qemu/qemu-mtrace-linux" --bzImage log.mt --dry-run "$@" >/dev/null || exit
+case " $* " in *' --mtrace-file - '*) mt-cat log.mt ;; esac
+SH
+cat >stand-in/new-mtrace-image <<'SH'
+#!/bin/sh
+for word do
+	case $word in
+	--*) "$SRC/image/new-mtrace-image" --help | grep -q -e " ${word%%=*} " || exit 2 ;;
+	*) touch "$word" ;;
+	esac
+done
+SH
+chmod +x stand-in/*
 
 # The commands of a page: .Dl lines and the literal blocks of EXAMPLES, with
 # \e and \& undone; a line that ends in | or \ goes on.
@@ -19,10 +39,10 @@ examples() {
 	/^\.Ed/   { block = 0; next }
 	block     { print }' "$1" |
 	sed 's/\\&//g; s/\\e/\\/g; s/\\-/-/g; s/\\(aq/'"'"'/g; s/\\(dq/"/g' |
-	awk '{ printf "%s", $0; if ($0 ~ /(\||\\|&&)[ \t]*$/) { sub(/\\[ \t]*$/, ""); printf " " } else printf "\n" }'
+	awk '{ more = /(\||\\|&&)[ \t]*$/; sub(/\\[ \t]*$/, ""); printf "%s%s", $0, more ? " " : "\n" }'
 }
 
-for page in "$SRC"/doc/mt*.[157] "$SRC/README.md"; do
+for page in "$SRC"/doc/*.[157] "$SRC/README.md"; do
 	name=$(basename "$page")
 	case $name in
 	*.md) sed -n 's/^    \$ //p' "$page" >commands ;;
@@ -32,7 +52,7 @@ for page in "$SRC"/doc/mt*.[157] "$SRC/README.md"; do
 	while read -r command; do
 		[ -n "$command" ] || continue
 		case $command in \#*) continue ;; esac
-		rm -rf run && mkdir run && cp log.mt prog run/
+		rm -rf run && mkdir run && cp log.mt prog run/ && : >run/root.ext4
 		status=0
 		(cd run && bash -o pipefail -c "$command" <"/dev/null" >../out 2>../err) || status=$?
 		# 141: a reader like head left; 3: a check that was asked for failed
@@ -40,5 +60,19 @@ for page in "$SRC"/doc/mt*.[157] "$SRC/README.md"; do
 		*) ok 1 "$name: $command"; echo "# status $status"; sed 's/^/# /' err ;;
 		esac
 	done <commands
+done
+
+# Options that pages list, against --help of the program.
+for page in "$SRC"/doc/*.1; do
+	p=$(basename "$page" .1)
+	for path in "$B/$p" "$SRC/qemu/$p" "$SRC/image/$p"; do [ ! -x "$path" ] || break; done
+	"$path" --help >help.out
+	sed -n 's/^\.It \(Fl .*\)/\1/p' "$page" | grep -o 'Fl -[-a-zA-Z]*' | sed 's/^Fl -/--/' >listed
+	bad=0
+	while read -r option; do
+		case $option in --help) continue ;; esac
+		grep -q -e "$option\\([^-a-z]\\|\$\\)" help.out || { bad=1; echo "# $option"; }
+	done <listed
+	ok $bad "$p: --help has the options that its manual lists"
 done
 done_testing

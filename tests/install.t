@@ -6,7 +6,7 @@
 [ -x "$B/mt-run" ] && [ -x "$B/libmtrace.so" ] || skip_all 'no libmtrace.so: make tracer'
 make -C "$SRC" B="$B" PREFIX=/usr DESTDIR="$SCRATCH/root" install >out 2>&1
 ok $? 'make install with PREFIX and DESTDIR'
-for program in "$B"/mt-*; do
+for program in "$B"/mt-* qemu-mtrace-linux new-mtrace-image; do
 	case $program in *.d) continue ;; esac
 	[ -x "root/usr/bin/${program##*/}" ] || echo "${program##*/}"
 	[ -e "root/usr/share/man/man1/${program##*/}.1" ] || echo "${program##*/}.1"
@@ -30,5 +30,14 @@ run gcc -I root/usr/include/mtrace -o user user.c
 is_status 0 'a program builds against the installed header'
 mt-run -o - ./user | mt-tojson | grep -q '"type":"appdata".*"value":7'
 ok $? '... and its records reach the log'
+
+if [ ! -r "$(cat root/usr/lib/mtrace/kernel-prefix)/mscan.bzImage" ]; then
+	skip 'no kernel: make kernel' 'the installed qemu-mtrace-linux boots a guest that has its parts'
+else
+	run timeout 300 qemu-mtrace-linux --host-clock --cores 1 --mtrace-file guest.mt --run 'test -d /sys/module/mtrace'
+	[ "$status" -eq 0 ] && mt-cat guest.mt | mt-check >>err
+	ok $? 'the installed qemu-mtrace-linux boots a guest that has its parts'
+	sed 's/^/# /' err
+fi
 [ "$(find root -type f ! -path '*/usr/*' | wc -l)" -eq 0 ]; ok $? 'nothing lies outside PREFIX'
 done_testing

@@ -67,9 +67,10 @@ if [ -e /usr/src/linux-source-6.1.tar.xz ]; then
 	[ ! -s left ]; ok $? 'nothing half-made is left'
 
 	printf '#!/bin/sh\nsleep 60\n' >bin/tar
+	rm err			# it has a "+ tar", too
 	copy/kernel/build-kernel >out 2>err &
 	pid=$!
-	while ! grep -q '^+ tar' err; do sleep 0.1; done
+	while ! grep -qs '^+ tar' err; do sleep 0.1; done
 	kill -TERM $pid
 	wait $pid
 	# shellcheck disable=SC2034 # is_status reads it

@@ -208,10 +208,14 @@ lock addr=0x20 op=release
 lock addr=0x20 op=release
 section addr=0x1000 bytes=2 module=m name=.text
 section module=m
+label op=free storage=percpu addr=0x100
 LOG
 run mt-check <odd
 is_status 0 'entries that were open when recording was off go on; locks may be held from before'
-echo 'note: 2 releases of locks whose taking was not recorded' >want
+cat >want <<'END'
+note: 2 releases of locks whose taking was not recorded
+note: 1 frees of per-cpu memory whose allocation was not recorded
+END
 same want out '... which is a note'
 
 # ---- the movement rule: all four hold the line, then one writes, ...

@@ -135,9 +135,19 @@ entry cpu=1 time=9 tag=0x10 state=resume cause=syscall number=7
 access cpu=1 time=9 width=4 flags=load
 LOG
 cp running log
-is '1 2 3 7 8 9' '--syscall follows the call stack from cpu to cpu, not into interrupts' --syscall 7
+is '1 2 3 7 8 9 9 9' '--syscall follows the call stack from cpu to cpu, not into interrupts' --syscall 7
+is '4 5 6' '--cause' --cause interrupt
+is '1 2 3 4 5 6 7 8 9 9 9' '... one of several' --cause interrupt,syscall
+is '' '... of another' --cause softirq,exception
+is '4 5 6' 'running.cause' -e 'running.cause == interrupt'
+is '4 5 6' '... in a set' -e 'running.cause in {interrupt, 5}'
+run mt-filter --cause nothing <log
+is_status 2 'a cause that there is not is refused'
+has "'nothing' is no cause" err '... and quoted'
+run mt-filter -e 'running.cause == nothing' <log
+is_status 2 '... also in an expression'
 is '' '--syscall of another number' --syscall 8
-is '1 2 3 7 8 9' '... or by name, or by both' --syscall 8,poll,close
+is '1 2 3 7 8 9 9 9' '... or by name, or by both' --syscall 8,poll,close
 is '' '... of another' --syscall openat
 run mt-filter --syscall no_such_call <log
 is_status 2 'a name that no system call has is refused'

@@ -140,17 +140,17 @@ same want got 'without symbols: the per-cpu data of a cpu'
 link 0
 nm -S vmlinux >syms; grep -v ' U ' symbols >kallsyms
 for list in syms kallsyms; do
-	mt-label $list <log | told | sed 's/ |.*//' >got
+	mt-label $list <log | told | sed 's/ *|.*//' >got
 	cat >want <<'W'
-percpu runqueues@0 
-percpu runqueues@1 
-percpu runqueues@1 
-percpu ticks@1 
-percpu percpu@1 
-percpu per-cpu allocations@0 
-static the_file@0 
-static big_lock@0 
-static table@0 
+percpu runqueues@0
+percpu runqueues@1
+percpu runqueues@1
+percpu ticks@1
+percpu percpu@1
+percpu per-cpu allocations@0
+static the_file@0
+static big_lock@0
+static table@0
 -
 W
 	same want got "the same names from a list of symbols: $list"
@@ -354,6 +354,17 @@ percpu percpu_hits@6 struct counter | struct counter.hits
 unknown kernel modules@0  | -
 W
 same want got 'variables of a module, per-cpu ones too, where its sections are loaded, until it is unloaded'
+{
+	cat sections
+	echo end
+	echo "$begin"
+	echo 'segment addr=0xffff888010000000 bytes=4096 owner=1'
+	echo 'segment addr=0xffff888010040000 bytes=4096 owner=2'
+	echo 'access addr=0xffff888010030000 width=8'
+} | mkrec | mt-label demo-mod.ko | told >got
+echo 'percpu per-cpu allocations@1  | -' >want
+same want got 'another stream has its own distance from cpu to cpu'
+
 mt-label <log | told | head -2 >got
 cat >want <<'W'
 file demo_mod .bss@0  | -

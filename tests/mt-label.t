@@ -252,6 +252,18 @@ same want.named got 'labels with a C type: one, several side by side, with an op
 jq -r 'select(.type == "object" and .addr == "0x70000").ctype' out >got
 echo 'struct nobody' >want.named
 same want.named got 'a type that no file has keeps its name'
+mkrec >log <<LOG
+switch task=1 process=1
+label addr=0x10000 bytes=8 name=malloc ctype="struct pair"
+access addr=0x10004 width=4
+map addr=0x400000 bytes=0x100000 process=1 path="$PWD/prog"
+access addr=0x400000 width=4
+label addr=0x20000 bytes=8 name=malloc ctype="struct pair"
+access addr=0x20004 width=4
+LOG
+mt-label <log 2>err | mt-tojson | jq -r 'select(.type == "field") | .ctype + " " + .path' >got
+echo 'struct pair value' >want.named
+same want.named got '... until one is mapped that has it'
 jq -r 'select(.type == "field" and .path == "visit").member_type' out >got
 echo 'int (*)(struct node *, long int)' >want.named
 same want.named got 'types of members are written as in C'

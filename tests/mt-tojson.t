@@ -81,4 +81,21 @@ cat >want <<'EOT'
 EOT
 names >got
 same want got '--names: what is defined, by process; a later definition replaces an earlier'
+
+mkrec >log <<'LOG'
+symbol pc=0x401005 process=1 frames=1 function="ma\x22in"
+stack id=1 pc=0x401005 process=1
+stack id=2 parent=1 pc=0xffffffff81000000 frame=syscall number=3
+stack id=3 parent=2 pc=0xffffffff81000105
+stack id=8 parent=8 pc=0x8
+access stack=3
+access stack=8
+LOG
+mt-tojson --names <log | jq -c 'select(.type == "access") | .stack_functions' >got
+cat >want <<'EOT'
+["0xffffffff81000105","system call close","ma\"in"]
+EOT
+sed -n 1p got >first
+same want first '--names: a stack as an array, innermost first'
+[ "$(sed -n 2p got | tr ',' '\n' | wc -l)" = 1024 ]; ok $? '... with an end, also where its parents are a circle'
 done_testing

@@ -69,6 +69,53 @@ outside of kernel entries
 EOT
 same want got 'the entry of the kernel by its function, else by the name of the system call, else by number'
 
+mkrec >stacks <<'LOG'
+symbol pc=0x401005 process=1 frames=1 function="main" file="/src/a.c" line_number=9
+symbol pc=0xffffffff81000000 frames=1 function="__x64_sys_close"
+symbol pc=0xffffffff81000105 frames=1 function="filp_close"
+switch task=1 process=1
+stack id=1 pc=0x401005 process=1
+stack id=2 parent=1 pc=0xffffffff81000000 frame=syscall number=3
+stack id=3 parent=2 pc=0xffffffff81000105
+stack id=4 parent=3 pc=0xffffffff81000209
+stack id=5 parent=4 frame=cut
+stack id=6 pc=0xffffffff81000300 frame=interrupt number=236
+stack id=7 pc=0xffffffff81000300 frame=77 number=5
+stack id=8 parent=9 pc=0x8
+stack id=9 parent=8 pc=0x9
+access pc=0xffffffff81000210 flags=load stack=5
+access pc=0x401006 flags=load stack=1
+access pc=0x401006 flags=load stack=6
+access pc=0x401006 flags=load stack=7
+access pc=0x401006 flags=load stack=99
+access pc=0x401006 flags=load stack=8
+call pc=0xffffffff81000210 op=ret stack=2
+LOG
+mt-totext <stacks | sed -n 's/.* 0x0  *\(0x.*\)/\1/p; s/.* stack=/stack=/p' >got
+{ cat <<'EOT'
+0xffffffff81000210 < ... < 0xffffffff81000209 < filp_close < system call __x64_sys_close < main
+0x401006 < main
+0x401006 < interrupt 236
+0x401006 < entry 5
+0x401006
+EOT
+printf 0x401006
+i=0; while [ $i -lt 16 ]; do printf ' < 0x8 < 0x9'; i=$((i + 1)); done
+echo ' < ...'
+echo 'stack=system call __x64_sys_close < main'; } >want
+same want got 'stacks, innermost first; entries by their names; no way around a circle of them'
+
+mkrec >log <<'LOG'
+object id=1 addr=0x40 bytes=64 storage=block name="vmemmap" ctype="struct page"
+field id=1 ctype="struct page" path="{{lru.next|list|__filler}|compound_head|{a|b}}.c"
+field id=2 ctype="struct page" path="a}|b.{c|d"
+access addr=0x48 flags=load object=1 field=1
+access addr=0x48 flags=load object=1 field=2
+LOG
+mt-totext <log | sed -n 's/.*struct page[.]\([^ ]*\) .*/\1/p' >got
+printf '%s\n' '{{lru.next|...}|...}.c' 'a}|b.{c|...' >want
+same want got 'of members in one place the first is shown'
+
 # ---- untrusted names
 esc=$(printf '\033')
 mkrec >log <<LOG

@@ -27,6 +27,21 @@ args_of() {
 	esac
 }
 
+# usage PATH [ARGUMENT]: an option that there is not, and --help.
+usage() {
+	p=${1##*/}
+	# shellcheck disable=SC2086  # no argument, or one
+	run "$1" --no-such-option ${2-} <whole
+	is_status 2 "$p: wrong usage"
+	has "^$p: " err "$p: ... names the program"
+	run "$1" --help
+	is_status 0 "$p: --help"
+	[ ! -s err ] && [ -s out ] && [ "$(wc -l <out)" -le 60 ]
+	ok $? "$p: --help goes to standard output and fits a screen"
+	status=0; "$1" --help >/dev/full 2>err || status=$?
+	is_status 1 "$p: --help on a full disk fails"
+}
+
 # quiet programs print nothing when all is well
 writes() { case $1 in mt-check) return 1 ;; *) return 0 ;; esac; }
 
@@ -87,16 +102,7 @@ PY
 	done
 	ok "$bad" "$p: input cut anywhere fails with one line"
 
-	run "$p" --no-such-option $a <whole
-	is_status 2 "$p: wrong usage"
-	has "^$p: " err "$p: ... names the program"
-
-	run "$p" --help
-	is_status 0 "$p: --help"
-	[ ! -s err ] && [ -s out ] && [ "$(wc -l <out)" -le 60 ]
-	ok $? "$p: --help goes to standard output and fits a screen"
-	status=0; "$p" --help >/dev/full 2>err || status=$?
-	is_status 1 "$p: --help on a full disk fails"
+	usage "$path" "$a"
 
 	# Allocation number i fails, for the first forty: status 1 and a line, or
 	# it was not needed.
@@ -111,6 +117,16 @@ PY
 	done
 	ok "$bad" "$p: no memory ends it with status 1, never a crash"
 	}
+done
+
+# What is no filter: usage only.
+for path in "$B/mt-run" "$B/mtrace-magic" "$SRC/qemu/qemu-mtrace-linux" "$SRC/qemu/build-qemu" \
+	"$SRC/kernel/build-kernel" "$SRC/image/new-mtrace-image" "$SRC/image/mkinitramfs"; do
+	if [ -x "$path" ]; then
+		usage "$path"
+	else
+		skip 'not built: make tracer' "${path##*/}"
+	fi
 done
 
 mkrec -r >bad-kind <<'LOG'

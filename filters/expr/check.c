@@ -100,7 +100,7 @@ static void member_words(struct list *l, const char *name)
 	memcpy(prefix, name, len);
 	prefix[len] = 0;
 	if (!strcmp(prefix, "running")) {
-		snprintf(l->text, sizeof(l->text), " task, process, syscall, scope, run,");
+		snprintf(l->text, sizeof(l->text), " task, process, syscall, cause, scope, run,");
 		l->used = strlen(l->text);
 		return;
 	}
@@ -197,7 +197,7 @@ static bool may_be_string(const struct expr *e)
 		if (n && !path[n - 1]->width)
 			return true;
 	}
-	return !strcmp(e->string, "running.scope");
+	return !strcmp(e->string, "running.scope") || !strcmp(e->string, "running.run");
 }
 
 static const char *why_useless(const struct expr *e)
@@ -262,7 +262,7 @@ void expr_list_fields(void)
 			list_field(&o, &mt_types[t].fields[i]);
 	}
 	mt_out_str(&o, "running (of the record's cpu: running.task, ...)\n"
-		   "    task process syscall scope run\n");
+		   "    task process syscall cause scope run\n");
 	if (mt_out_flush(&o) < 0)
 		mt_die(MT_FAIL, "standard output: write failed");
 	exit(MT_OK);

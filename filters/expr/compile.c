@@ -49,13 +49,6 @@ static const struct mt_field_info *field_of(const struct mt_type *t, const char 
 	return mt_field_find(t ? t : &header, name);
 }
 
-static const struct mt_value *value_named(const struct mt_value *v, const char *name)
-{
-	while (v && v->name && strcmp(v->name, name))
-		v++;
-	return v && v->name ? v : NULL;
-}
-
 unsigned expr_walk(const struct mt_type *t, const char *name, const struct mt_field_info **path)
 {
 	char copy[256], *save, *word;
@@ -81,6 +74,8 @@ const struct mt_value *expr_values_of(const struct expr *e, const struct mt_type
 	const struct mt_value *v;
 	unsigned n;
 
+	if (e->op == EXPR_NAME && !strcmp(e->string, "running.cause"))
+		return mt_field_find(mt_type_of(MT_KIND_entry), "cause")->values;
 	if (e->op == EXPR_NAME) {
 		n = expr_walk(t, e->string, path);
 		return n ? path[n - 1]->values : NULL;
@@ -122,7 +117,7 @@ static struct expr_value *name_value(struct expr *e, const struct mt_value *valu
 				     const struct mt_type *t)
 {
 	struct expr_value *v = new_value(VALUE_UNKNOWN);
-	const struct mt_value *named = value_named(values, e->string);
+	const struct mt_value *named = mt_value_named(values, e->string);
 
 	if (named) {
 		v->how = VALUE_NUMBER;
@@ -304,7 +299,7 @@ static struct expr_range *ranges_of(const struct expr *e, const struct mt_value 
 			r[(*n)++] = (struct expr_range){ e->items[i].lo, e->items[i].hi };
 			continue;
 		}
-		v = value_named(values, e->items[i].name);
+		v = mt_value_named(values, e->items[i].name);
 		if (v)
 			r[(*n)++] = (struct expr_range){ v->number, v->number };
 	}
@@ -390,7 +385,7 @@ static const struct mt_field_info *flags_with(const struct mt_type *t, const cha
 		const struct mt_field_info *f = &t->fields[i];
 		const struct mt_value *v;
 
-		if (f->show == MT_SHOW_FLAGS && (v = value_named(f->values, name))) {
+		if (f->show == MT_SHOW_FLAGS && (v = mt_value_named(f->values, name))) {
 			*bit = v->number;
 			return f;
 		}
@@ -410,7 +405,7 @@ static int add_bits(struct build *b, const struct mt_field_info *f, uint64_t mas
 static int add_does(struct build *b, struct expr *e, struct expr_leaf l)
 {
 	const struct mt_field_info *f = b->type ? mt_field_find(b->type, "op") : NULL;
-	const struct mt_value *v = f ? value_named(f->values, e->string) : NULL;
+	const struct mt_value *v = f ? mt_value_named(f->values, e->string) : NULL;
 	const struct mt_field_info *flags;
 	uint64_t bit;
 

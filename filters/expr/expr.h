@@ -11,6 +11,7 @@
 #define EXPR_H
 
 #include "../libmt/cli.h"
+#include "../libmt/mt_entries.h"
 #include "../libmt/mt_names.h"
 
 enum expr_op {
@@ -73,8 +74,7 @@ struct expr *expr_set(enum expr_op op, struct expr *a, const char *option, const
 /* What runs on each cpu, and the definitions so far. */
 struct expr_state {
 	struct mt_names names;
-	struct mt_table entries;	/* tag -> packed entry */
-	struct mt_table current;	/* cpu -> packed entry of its call stack */
+	struct mt_entries entries;
 	struct mt_table scopes;		/* task or cpu -> struct scopes */
 	char *run;			/* name of the mode record that is on; NULL: off */
 };
@@ -85,8 +85,8 @@ void expr_state_after(struct expr_state *s, const struct mt_hdr *rec);
 
 /* Members of "running"; false when not known. */
 enum expr_running {
-	RUNNING_task, RUNNING_process, RUNNING_syscall,	/* numbers */
-	RUNNING_scope, RUNNING_run,			/* strings */
+	RUNNING_task, RUNNING_process, RUNNING_syscall, RUNNING_cause,	/* numbers */
+	RUNNING_scope, RUNNING_run,					/* strings */
 };
 int expr_running_find(const char *member);	/* -1: no such member */
 bool expr_running_number(const struct expr_state *s, enum expr_running what,

@@ -15,19 +15,6 @@ struct scopes {
 	char *name[DEEPEST_SCOPE];
 };
 
-/* A call stack in a table value; never 0. */
-static uint64_t pack(const struct mt_entry *e)
-{
-	return 1ull << 63 | (uint64_t)e->cause << 32 | e->number;
-}
-
-static uint64_t packed_entry(const struct mt_table *m, uint64_t key)
-{
-	const uint64_t *p = mt_table_get(m, key);
-
-	return p ? *p : 0;
-}
-
 static void clear_scopes(struct mt_table *m)
 {
 	for (size_t i = 0; i < m->n_slots; i++) {
@@ -42,8 +29,6 @@ static void clear_scopes(struct mt_table *m)
 
 static void clear(struct expr_state *s)
 {
-	mt_table_release(&s->entries);
-	mt_table_release(&s->current);
 	clear_scopes(&s->scopes);
 	free(s->run);
 	s->run = NULL;
@@ -61,7 +46,9 @@ static uint64_t scope_key(const struct expr_state *s, const struct mt_hdr *rec)
 
 static struct scopes *scopes_of(const struct expr_state *s, const struct mt_hdr *rec)
 {
-	return (struct scopes *)(uintptr_t)packed_entry(&s->scopes, scope_key(s, rec));
+	const uint64_t *p = mt_table_get(&s->scopes, scope_key(s, rec));
+
+	return p ? (struct scopes *)(uintptr_t)*p : NULL;
 }
 
 static void enter_scope(struct expr_state *state, const struct mt_hdr *rec)
@@ -91,27 +78,25 @@ static void note_mode(struct expr_state *s, const struct mt_mode *m)
 {
 	free(s->run);
 	s->run = m->mode == MT_mode_off ? NULL : mt_xstrdup(mt_string(&m->hdr, 0));
-	if (m->mode == MT_mode_off) {	/* entries may end unseen now */
-		mt_table_release(&s->entries);
-		mt_table_release(&s->current);
-	}
+}
+
+static bool is_end_of_entry(const struct mt_hdr *rec)
+{
+	const struct mt_entry *e = (const struct mt_entry *)rec;
+
+	return rec->kind == MT_KIND_entry &&
+	       (e->state == MT_entry_state_done || e->state == MT_entry_state_pause);
 }
 
 void expr_state_before(struct expr_state *s, const struct mt_hdr *rec)
 {
-	const struct mt_entry *e = (const struct mt_entry *)rec;
-
-	if (mt_names_note(&s->names, rec) < 0)
+	if (mt_names_note(&s->names, rec) < 0 ||
+	    (!is_end_of_entry(rec) && mt_entries_note(&s->entries, rec) < 0))
 		mt_die(MT_FAIL, "out of memory");
 	if (rec->kind == MT_KIND_begin)
 		clear(s);
 	else if (rec->kind == MT_KIND_mode)
 		note_mode(s, (const struct mt_mode *)rec);
-	else if (rec->kind == MT_KIND_entry && e->state == MT_entry_state_start)
-		*mt_xtable_put(&s->current, rec->cpu) =
-			*mt_xtable_put(&s->entries, e->tag) = pack(e);
-	else if (rec->kind == MT_KIND_entry && e->state == MT_entry_state_resume)
-		*mt_xtable_put(&s->current, rec->cpu) = packed_entry(&s->entries, e->tag);
 	else if (rec->kind == MT_KIND_scope &&
 		 ((const struct mt_scope *)rec)->op == MT_scope_op_enter)
 		enter_scope(s, rec);
@@ -120,26 +105,20 @@ void expr_state_before(struct expr_state *s, const struct mt_hdr *rec)
 /* What ends with a record still holds for the record itself. */
 void expr_state_after(struct expr_state *s, const struct mt_hdr *rec)
 {
-	const struct mt_entry *e = (const struct mt_entry *)rec;
-
-	if (rec->kind == MT_KIND_entry &&
-	    (e->state == MT_entry_state_done || e->state == MT_entry_state_pause)) {
-		*mt_xtable_put(&s->current, rec->cpu) = 0;
-		if (e->state == MT_entry_state_done)
-			mt_table_remove(&s->entries, e->tag);
-	} else if (rec->kind == MT_KIND_scope &&
-		   ((const struct mt_scope *)rec)->op == MT_scope_op_leave) {
+	if (is_end_of_entry(rec) && mt_entries_note(&s->entries, rec) < 0)
+		mt_die(MT_FAIL, "out of memory");
+	else if (rec->kind == MT_KIND_scope &&
+		 ((const struct mt_scope *)rec)->op == MT_scope_op_leave)
 		leave_scope(s, rec);
-	}
 }
 
 /* ---- questions --------------------------------------------------------- */
 
 int expr_running_find(const char *member)
 {
-	static const char *const members[] = { "task", "process", "syscall", "scope", "run" };
+	static const char *const members[] = { "task", "process", "syscall", "cause", "scope", "run" };
 
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		if (!strcmp(member, members[i]))
 			return i;
 	return -1;
@@ -148,13 +127,12 @@ int expr_running_find(const char *member)
 bool expr_running_number(const struct expr_state *s, enum expr_running what,
 			 const struct mt_hdr *rec, uint64_t *n)
 {
-	const uint64_t *p = NULL;
+	const struct mt_kentry *e = mt_entries_current(&s->entries, rec->cpu);
+	const uint64_t *p;
 
-	if (what == RUNNING_syscall) {
-		uint64_t e = packed_entry(&s->current, rec->cpu);
-
-		*n = (uint32_t)e;
-		return e && ((e >> 32) & 0xffff) == MT_entry_cause_syscall;
+	if (what == RUNNING_syscall || what == RUNNING_cause) {
+		*n = !e ? 0 : what == RUNNING_cause ? e->cause : e->number;
+		return e && (what == RUNNING_cause || e->cause == MT_entry_cause_syscall);
 	}
 	p = mt_table_get(what == RUNNING_task ? &s->names.cpus.task : &s->names.cpus.process,
 			 rec->cpu);

@@ -99,6 +99,9 @@ const char *mt_string(const struct mt_hdr *rec, unsigned n);
 /* Name of a value of an enum, or NULL when the number has none. */
 const char *mt_value_name(const struct mt_value *values, uint64_t number);
 
+/* The value of that name; NULL when there is none, or values is NULL. */
+const struct mt_value *mt_value_named(const struct mt_value *values, const char *name);
+
 /*
  * Builds a record with strings: copies the fixed part *fixed (whose hdr.kind
  * is set), appends the type's strings (NULL counts as ""), pads with zeros,

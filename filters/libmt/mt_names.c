@@ -258,3 +258,43 @@ void mt_names_code(struct mt_out *o, const struct mt_symbol *s, uint64_t pc,
 		escape(o, module, strlen(module));
 	}
 }
+
+/* The name of a function, or false. */
+static bool function_name(struct mt_out *o, const struct mt_names *n, uint32_t process, uint64_t pc,
+			  void (*escape)(struct mt_out *o, const char *s, size_t len))
+{
+	const struct mt_symbol *symbol = mt_names_symbol(n, process, pc);
+	const char *name = symbol ? mt_string(&symbol->hdr, 0) : "";
+
+	if (*name)
+		escape(o, name, strlen(name));
+	return *name;
+}
+
+void mt_names_entry(struct mt_out *o, const struct mt_names *n, unsigned cause, uint32_t number,
+		    uint64_t pc, void (*escape)(struct mt_out *o, const char *s, size_t len))
+{
+	const struct mt_field_info *f = mt_field_find(mt_type_of(MT_KIND_entry), "cause");
+	const char *name = mt_value_name(f->values, cause);
+	const char *call = cause == MT_entry_cause_syscall ? mt_syscall_name(number) : NULL;
+
+	mt_out_str(o, cause == MT_entry_cause_syscall ? "system call" : name ? name : "entry");
+	mt_out_char(o, ' ');
+	if (function_name(o, n, 0, pc, escape))
+		return;
+	if (call)
+		mt_out_str(o, call);
+	else
+		mt_out_dec(o, number);
+}
+
+void mt_names_frame(struct mt_out *o, const struct mt_names *n, const struct mt_stack *s,
+		    void (*escape)(struct mt_out *o, const char *s, size_t len))
+{
+	if (s->frame == MT_stack_frame_cut)
+		mt_out_str(o, "...");
+	else if (s->frame != MT_stack_frame_call)
+		mt_names_entry(o, n, (unsigned)s->frame - 1, s->number, s->pc, escape);
+	else if (!function_name(o, n, s->process, s->pc, escape))
+		mt_out_hex(o, s->pc);
+}

@@ -50,6 +50,21 @@ uint32_t mt_names_process(const struct mt_names *n, const struct mt_hdr *rec, ui
 void mt_names_code(struct mt_out *o, const struct mt_symbol *s, uint64_t pc,
 		   void (*escape)(struct mt_out *o, const char *s, size_t len));
 
+/*
+ * "system call __x64_sys_openat", "exception 14": why the kernel was entered
+ * (an enum MT_entry_cause_...) and by which function, else the number.
+ */
+void mt_names_entry(struct mt_out *o, const struct mt_names *n, unsigned cause, uint32_t number,
+		    uint64_t pc, void (*escape)(struct mt_out *o, const char *s, size_t len));
+
+/*
+ * The innermost frame of a stack: "do_sys_openat2", or as an entry; "..." where
+ * the stack was cut.  Who goes on to the parents must bound their number: a
+ * stream can make them a circle.
+ */
+void mt_names_frame(struct mt_out *o, const struct mt_names *n, const struct mt_stack *s,
+		    void (*escape)(struct mt_out *o, const char *s, size_t len));
+
 void mt_names_release(struct mt_names *n);
 
 #endif

@@ -103,6 +103,13 @@ const char *mt_value_name(const struct mt_value *values, uint64_t number)
 	return NULL;
 }
 
+const struct mt_value *mt_value_named(const struct mt_value *values, const char *name)
+{
+	while (values && values->name && strcmp(values->name, name))
+		values++;
+	return values && values->name ? values : NULL;
+}
+
 const char *mt_string(const struct mt_hdr *rec, unsigned n)
 {
 	const char *s = (const char *)rec + mt_type_of(rec->kind)->size;

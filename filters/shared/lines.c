@@ -76,17 +76,20 @@ static uint32_t pool_new(struct pool *p)
 /* Big ones stand alone; the others side by side, and are used again when outgrown. */
 #define ALONE_BITS 14
 
+struct spare {
+	struct spare *next;
+};
+
 static struct tally *new_table(struct tables *t, unsigned bits)
 {
 	size_t bytes = sizeof(struct tally) << bits;
-	void *p = t->spare[bits];
+	struct spare *p = t->spare[bits];
 
 	if (bits >= ALONE_BITS)
 		return big_alloc(bytes);
 	if (p) {
-		memcpy(&t->spare[bits], p, sizeof(void *));
-		memset(p, 0, bytes);
-		return p;
+		t->spare[bits] = p->next;
+		return memset(p, 0, bytes);
 	}
 	if (t->left < bytes) {
 		t->chunks = mt_xgrow(t->chunks, t->n_chunks, &t->chunk_room, sizeof(*t->chunks));
@@ -102,8 +105,10 @@ static void drop_table(struct tables *t, struct tally *table, unsigned bits)
 	if (bits >= ALONE_BITS) {
 		big_free(table, sizeof(*table) << bits);
 	} else {
-		memcpy(table, &t->spare[bits], sizeof(void *));
-		t->spare[bits] = table;
+		struct spare *spare = (struct spare *)(void *)table;
+
+		spare->next = t->spare[bits];
+		t->spare[bits] = spare;
 	}
 }
 

@@ -174,7 +174,7 @@ struct lines {
 		char **chunks;
 		size_t n_chunks, chunk_room;
 		size_t left;			/* bytes of the last chunk */
-		void *spare[64];		/* by bits: the first one; it begins with the next */
+		struct spare *spare[64];	/* by bits: the first one */
 	} tables;
 	size_t n_tallies;
 	struct subject *subjects;

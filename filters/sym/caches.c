@@ -133,18 +133,18 @@ static bool fits(struct sym_type *t, uint64_t bytes)
 	       (bytes < t->bytes + 128 || bytes < 2 * t->bytes || sym_type_flexible(t));
 }
 
-static struct sym_type *find_struct(const char *tag, uint64_t bytes, sym_find_type *find)
+static struct sym_type *find_struct(const char *tag, uint64_t bytes, sym_find_type *find, void *arg)
 {
 	char name[128];
 	struct sym_type *t;
 
 	if (snprintf(name, sizeof(name), "struct %s", tag) >= (int)sizeof(name))
 		return NULL;
-	t = find(name);
+	t = find(arg, name);
 	return t && fits(t, bytes) ? t : NULL;
 }
 
-struct sym_type *sym_cache_type(const char *cache, uint64_t bytes, sym_find_type *find)
+struct sym_type *sym_cache_type(const char *cache, uint64_t bytes, sym_find_type *find, void *arg)
 {
 	size_t rows = sizeof(table) / sizeof(table[0]);
 	const struct row *row = bsearch(cache, table, rows, sizeof(table[0]), by_cache);
@@ -154,13 +154,13 @@ struct sym_type *sym_cache_type(const char *cache, uint64_t bytes, sym_find_type
 
 	if (element) {
 		snprintf(tag, sizeof(tag), "struct %s", element);
-		t = find(tag);
+		t = find(arg, tag);
 		return t && t->bytes && bytes >= t->bytes ? sym_type_array(t, bytes / t->bytes) : NULL;
 	}
 	if (row)
-		t = find_struct(row->type, bytes, find);
+		t = find_struct(row->type, bytes, find, arg);
 	for (unsigned rule = 0; !t && by_rule(cache, rule, tag, sizeof(tag)); rule++)
 		if (*tag)
-			t = find_struct(tag, bytes, find);
+			t = find_struct(tag, bytes, find, arg);
 	return t;
 }

@@ -124,7 +124,7 @@ void sym_kmods_note(struct sym_set *s, const struct mt_section *section)
 
 void sym_kmods_release(struct sym_set *s)
 {
-	struct sym_kmod *k, *next;
+	struct sym_kmod *k = NULL, *next;
 
 	HASH_ITER(hh, s->kmods, k, next) {
 		unload(s, k);

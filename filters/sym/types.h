@@ -121,10 +121,11 @@ struct sym_type *sym_lock(struct sym_type *t, uint64_t offset, char *path, size_
  */
 struct sym_type *sym_site_type(struct sym_module *m, uint64_t pc, uint64_t bytes, bool rounded);
 
-typedef struct sym_type *sym_find_type(const char *name);
+typedef struct sym_type *sym_find_type(void *arg, const char *name);
 
 /* The type in a Linux slab cache with objects of that many bytes, or NULL. */
-struct sym_type *sym_cache_type(const char *cache, uint64_t bytes, sym_find_type *find);
+struct sym_type *sym_cache_type(const char *cache, uint64_t bytes, sym_find_type *find,
+				void *arg);
 
 /* A cache for whatever is asked of kmalloc: its name says nothing. */
 bool sym_cache_general(const char *cache);

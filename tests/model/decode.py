@@ -42,11 +42,12 @@ switch 17 task[4] process[4]
 map 18 addr[8]x bytes[8] offset[8]x process[4] op[4]=map_op "path" "build_id"
 label 19 addr[8]x bytes[8] pc[8]x process[4] task[4] op[4]=label_op storage[4]=storage "name" "ctype"
 segment 20 addr[8]x bytes[8] owner[8]
+section 21 addr[8]x bytes[8] "module" "name"
 symbol 32 pc[8]x base[8]x process[4] line_number[4] frame[4] frames[4] "function" "file" "module"
 object 33 addr[8]x bytes[8] pc[8]x id[4] process[4] owner[4] storage[4]=storage "name" "ctype"
 field 34 offset[8] id[4] bytes[4] "ctype" "path" "member_type"
-stack 35 pc[8]x id[4] parent[4]
-shared 48 moves[8] loads[8] stores[8] lines[8] line[8]x addr[8]x pc[8]x pc2[8]x offset[4] offset2[4] object[4] object2[4] field[4] field2[4] process[4] flags[2]|access_flag flags2[2]|access_flag sharing[4]=sharing by[4]=shared_by "readers" "writers"
+stack 35 pc[8]x id[4] parent[4] process[4] number[4] frame[8]=stack_frame
+shared 48 moves[8] loads[8] stores[8] lines[8] line[8]x addr[8]x pc[8]x pc2[8]x entry_pc[8]x offset[4] offset2[4] object[4] object2[4] field[4] field2[4] process[4] flags[2]|access_flag flags2[2]|access_flag sharing[4]=sharing by[4]=shared_by number[4] cause[4]=entry_cause "readers" "writers"
 stat 49 value[8] "name" "unit"
 """
 
@@ -57,21 +58,22 @@ machine user system
 order exact approximate
 option calls locked cold icount reproducible
 vcpu_index callback current
-access_flag load store atomic kernel moved split
+access_flag load store atomic kernel moved split frame
 call_op call ret
 entry_state start done pause resume
 entry_cause syscall interrupt exception softirq thread scheduler
 task_op create exec exit
 map_op map unmap
 label_op alloc free
+stack_frame call syscall interrupt exception softirq thread scheduler cut
 storage heap block static percpu stack file unknown
-lock_op acquire acquired release
+lock_op acquire acquired release failed
 scope_op enter leave
 gc_op create retire
 epoch_op begin end
 drop_reason full closed threads guest killed
 sharing none read true false mixed
-shared_by line object ctype field pc site
+shared_by line object ctype field pc site entry
 """
 
 

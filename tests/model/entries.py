@@ -52,9 +52,11 @@ def lock(line, f):
         if held[f['addr']] > 1 and f['name'] in ('"spinlock"', '"mutex"'):
             unheld.append(line)
     elif op == 'release':
+        known = f['addr'] in held
         held[f['addr']] -= 1
         if held[f['addr']] < 0:
-            unheld.append(line)
+            if known:           # else it was held when recording began
+                unheld.append(line)
             held[f['addr']] = 0
 
 
