@@ -111,7 +111,7 @@ cpus=$(counted cpus)
 equal "$(grep -c '^segment' log)" "$cpus" 0 'a per-cpu segment for each cpu'
 equal "$(grep -c '^label .*op=alloc storage=stack' log)" \
 	$(($(grep -c '^task .*op=create' log) + cpus)) 0 'each task has a stack, and each idle cpu'
-has '^label .*storage=static name="vmemmap" ctype="struct page"' log 'the array of struct page is known'
+has '^label .*storage=block name="vmemmap" ctype="struct page"' log 'the array of struct page is known'
 has '^label .*storage=static name="dentry_hashtable"' log 'and tables of boot time'
 
 # Objects that are live in the log, by cache, beside /proc/slabinfo.  The kernel

@@ -92,7 +92,9 @@ static void tell_nodes(void)
 		end = max(end, node_end_pfn(node));
 		tell(NODE_DATA(node), sizeof(pg_data_t), "pglist_data", "struct pglist_data");
 	}
-	tell(pfn_to_page(0), (u64)end * sizeof(struct page), "vmemmap", "struct page");
+	/* A block: what is said of it is said by type, it is no variable. */
+	label_alloc(pfn_to_page(0), (u64)end * sizeof(struct page), 0, MT_storage_block,
+		    "vmemmap", "struct page");
 }
 
 void tables_tell(void)
