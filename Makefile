@@ -122,7 +122,7 @@ NEED_BUILD := gcc make pkg-config libc6-dev libdw-dev libelf-dev uthash-dev libd
 NEED_DEMO  := pigz
 NEED_BOOT  := busybox-static
 NEED_CHECK := perl python3 jq libcmocka-dev binutils elfutils llvm clang dwarves cpio g++ \
-	pigz xz-utils gzip libc6-dbg strace mmdebstrap e2fsprogs
+	pigz xz-utils gzip libc6-dbg strace mmdebstrap e2fsprogs uidmap
 NEED_LINT  := git clang cppcheck shellcheck mandoc universal-ctags
 NEED_BENCH := valgrind zstd gzip time llvm binutils elfutils pigz python3
 
