@@ -42,13 +42,16 @@ is_status 1 'no place for a cache is an error'
 # The directory depends on what goes in, and on nothing else: in a copy.
 mkdir -p copy/kernel copy/filters/libmt
 cp -R "$SRC/kernel/build-kernel" "$SRC/kernel/mtrace.config" "$SRC/kernel/mtrace.h" \
-	"$SRC/kernel/hooks" copy/kernel
+	"$SRC/kernel/hooks" "$SRC/kernel/patches" copy/kernel
 cp "$SRC/filters/libmt/mt_struct.h" "$SRC/filters/libmt/mt_records.def" copy/filters/libmt
 copy/kernel/build-kernel --print >same
 same kernel same 'a copy of the tree has the same directory'
 echo '/* */' >>copy/kernel/hooks/main.c
 copy/kernel/build-kernel --print >other
 ! cmp -s kernel other; ok $? 'other hooks have another one'
+echo '# ' >>copy/kernel/patches/0001-mm-zeroing-out-of-line.patch
+copy/kernel/build-kernel --print >patched
+! cmp -s other patched; ok $? 'so has another patch'
 
 # ---- what goes wrong -------------------------------------------------------------
 
