@@ -50,6 +50,7 @@ grep '^frames' got | sed 's/^/# /'
 
 equals 1000 "$(number 'pipe lock mutex')" '500 writes to a pipe and 500 reads take its mutex 1000 times'
 has '^held: [1-9]' got 'nobody gets a lock that he did not try, or that is held, or releases what he has not'
+grep '^lock ' got | head -n 5 | sed 's/^/# /'
 deep=$(sed -n 's/^deep: \(0x[0-9a-f]*\).*/\1/p' out)
 equals 100 "$(number "deep call $deep")" 'a recursion 100 deep is 100 calls'
 deep_ret=$(number 'deep ret')

@@ -39,7 +39,8 @@ def entry(line, f):
 
 
 def lock(line, f):
-    who, op = (f['addr'], f['cpu'], f['pc']), f['op']
+    # Not by cpu: who sleeps in the attempt may wake up on another one.
+    who, op = (f['addr'], f['pc']), f['op']
     if op == 'acquire':
         tried[who] = tried.get(who, 0) + 1
     elif op in ('acquired', 'failed'):
