@@ -93,9 +93,10 @@ static void put(struct vcpu *v, const struct mtrace_watch *w, const struct waiti
 			.read = w->read != 0, .task = entries_task(v)
 		}
 	};
-	size_t n = strlen(w->name) + 1;
+	/* Another thread's guest may replace the list just now: no NUL is relied on. */
+	size_t n = strnlen(w->name, sizeof(rec.name) - 1) + 1;
 
-	memcpy(rec.name, w->name, n);
+	memcpy(rec.name, w->name, n - 1);
 	rec.fixed.hdr.size = (uint16_t)(sizeof(rec.fixed) + (n + 7) / 8 * 8);
 	out_put(v, &rec.fixed.hdr);
 }
