@@ -234,7 +234,7 @@ static int report(struct mt_reader *in, int got)
 
 int mt_close(struct mt_reader *in, int got, struct mt_writer *out)
 {
-	if (mt_writer_flush(out) < 0)
+	if (out && mt_writer_flush(out) < 0)
 		mt_die(MT_FAIL, "standard output: %s", strerror(errno));
 	return report(in, got);
 }

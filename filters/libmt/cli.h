@@ -75,8 +75,8 @@ void mt_open_text(struct mt_out *out, struct mt_reader *in);
 
 /*
  * Last calls: flush the output, then report a damaged input, so that what was
- * whole has arrived.  got is the last result of mt_reader_next.  They return
- * the exit status.
+ * whole has arrived.  got is the last result of mt_reader_next, out NULL when
+ * there is none.  They return the exit status.
  */
 MT_MUST_CHECK int mt_close(struct mt_reader *in, int got, struct mt_writer *out);
 MT_MUST_CHECK int mt_close_text(struct mt_reader *in, int got, struct mt_out *out);
