@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # mt-merge: reports of parts become one stream, in any order of the parts.
-# (That an analysis then says what it says of the whole: tests/parts.t.)
+# (That an analysis then says what it says of the whole is in its own test.)
 . "${SRC:-.}/tests/lib.sh"
 
 part() { mkrec -r; }
