@@ -24,7 +24,7 @@ FILTERS := $(patsubst filters/%.c,$(B)/%,$(wildcard filters/mt-*.c))
 HELPERS := $(patsubst tests/helper/%.c,$(B)/helper/%,$(wildcard tests/helper/*.c))
 UNIT    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 
-all: $(FILTERS)					## the filters (default)
+all: $(FILTERS) $(B)/mt-shard-run			## the filters (default)
 
 # ---- filters -------------------------------------------------------------
 
@@ -38,12 +38,41 @@ $(B)/mt-filter: $(EXPR)
 $(B)/mt-addr2line $(B)/mt-label: $(B)/libsym.a
 $(B)/mt-addr2line $(B)/mt-label: LIBS = -ldw -lelf -lstdc++
 $(B)/mt-cat: LIBS = -ldeflate -lz -lpthread
+$(B)/mt-cat: $(patsubst %.c,$(B)/%.o,$(wildcard filters/cat/*.c))
+$(B)/mt-shared: LIBS = -lm
+$(B)/mt-tojson: $(patsubst %.c,$(B)/%.o,$(wildcard filters/tojson/*.c))
+$(B)/mt-tosqlite: $(patsubst %.c,$(B)/%.o,$(wildcard filters/tosqlite/*.c)) $(addprefix $(B)/filters/locks/,holds.o)
+$(B)/mt-tosqlite: LIBS = -lsqlite3
 $(B)/mt-shared: $(patsubst %.c,$(B)/%.o,$(wildcard filters/shared/*.c))
+$(B)/mt-syscalls: $(patsubst %.c,$(B)/%.o,$(wildcard filters/syscalls/*.c))
+$(B)/mt-scopes: $(patsubst %.c,$(B)/%.o,$(wildcard filters/scopes/*.c))
+$(B)/mt-rcu: $(patsubst %.c,$(B)/%.o,$(wildcard filters/rcu/*.c))
 $(B)/mt-label: $(patsubst %.c,$(B)/%.o,$(wildcard filters/label/*.c))
+$(B)/mt-totext: $(patsubst %.c,$(B)/%.o,$(wildcard filters/totext/*.c))
 $(B)/mt-stack: $(patsubst %.c,$(B)/%.o,$(wildcard filters/stack/*.c))
+$(B)/mt-diff: $(patsubst %.c,$(B)/%.o,$(wildcard filters/diff/*.c))
+$(B)/mt-serial $(B)/mt-locks: $(patsubst %.c,$(B)/%.o,$(wildcard filters/locks/*.c))
+$(B)/mt-serial $(B)/mt-locks: LIBS = -lm
+$(B)/mt-scale: $(patsubst %.c,$(B)/%.o,$(wildcard filters/scale/*.c))
+$(B)/mt-tohtml: $(patsubst %.c,$(B)/%.o,$(wildcard filters/tohtml/*.c))
+$(B)/mt-tohtml: LIBS = -lm
+# The page's style and script as C strings, with the hashes that its policy names.
+PAGE := $(foreach f,page.css page.js,$(B)/filters/tohtml/$f.inc $(B)/filters/tohtml/$f.hash.inc)
+$(B)/filters/tohtml/page.o: $(PAGE)
+$(B)/filters/tohtml/page.o: ALL_CFLAGS += -I$(B)
+$(B)/%.hash.inc: % Makefile
+	@mkdir -p $(@D)
+	$(call say,HASH)printf '"%s"\n' "$$(sha256sum <$< | cut -c-64 | tr a-f A-F | basenc --base16 -d | base64)" >$@
+$(B)/%.inc: % Makefile
+	@mkdir -p $(@D)
+	$(call say,TEXT)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 
 $(FILTERS): $(B)/mt-%: $(B)/filters/mt-%.o $(B)/libmt.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %libsym.a,$^) $(filter %libmt.a,$^) $(LIBS)
+
+# A script, to be found where its programs are.
+$(B)/mt-shard-run: filters/mt-shard-run
+	$(call say,CP)install $< $@
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -95,16 +124,19 @@ $(B)/examples/%: examples/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -std=gnu11 $(WARN) -O1 -g -o $@ $< -lpthread
 
-# Loads for a guest under the tracer; static, so that they run in any.
-$(B)/micro: tests/guest/micro.c kernel/mtrace.h filters/libmt/mt_struct.h filters/libmt/mt_records.def Makefile
-	@mkdir -p $(@D)
-	$(call say,CC)$(CC) -std=gnu11 $(WARN) -O2 -g -static -o $@ $< -lpthread
+# MOSBENCH's programs, in the directory where mosbench/NAME/run looks for them.
+mosbench:					## the programs of MOSBENCH, for this machine
+	$(MAKE) -C mosbench B='$(CURDIR)/mosbench/build'
+# And the one that tests run in guests: nothing of the tracer's own build flags.
+$(B)/mosbench/micro: FORCE
+	$(MAKE) -C mosbench B='$(abspath $(B))/mosbench' CFLAGS='-O2 -g' '$(abspath $(B))/mosbench/micro'
+FORCE:
 
 # ---- tests ---------------------------------------------------------------
 
 PRELOAD := $(patsubst tests/preload/%.c,$(B)/%.so,$(wildcard tests/preload/*.c))
 
-helpers: $(HELPERS) $(UNIT) $(PRELOAD) $(B)/micro
+helpers: $(HELPERS) $(UNIT) $(PRELOAD) $(B)/mosbench/micro
 $(HELPERS): $(B)/helper/%: $(B)/tests/helper/%.o $(B)/libmt.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -118,11 +150,11 @@ $(PRELOAD): $(B)/%.so: tests/preload/%.c
 	$(call say,CC)$(CC) -O2 -fPIC -shared -o $@ $<
 
 NEED_BUILD := gcc make pkg-config libc6-dev libdw-dev libelf-dev uthash-dev libdeflate-dev \
-	zlib1g-dev libglib2.0-dev
+	zlib1g-dev libsqlite3-dev libglib2.0-dev
 NEED_DEMO  := pigz
 NEED_BOOT  := busybox-static
 NEED_CHECK := perl python3 jq libcmocka-dev binutils elfutils llvm clang dwarves cpio g++ \
-	pigz xz-utils gzip libc6-dbg strace mmdebstrap e2fsprogs uidmap
+	pigz xz-utils gzip libc6-dbg strace mmdebstrap e2fsprogs uidmap parallel sqlite3 babeltrace2 python3-bt2
 NEED_LINT  := git clang cppcheck shellcheck mandoc universal-ctags
 NEED_BENCH := valgrind zstd gzip time llvm binutils elfutils pigz python3
 
@@ -169,6 +201,9 @@ qemu:						## build QEMU with the tracer's patches, or find it in the cache
 kernel:						## build the guest kernel and its hooks, or find them in the cache
 	kernel/build-kernel
 
+image:						## make the guest's root with all packages of MOSBENCH, or find it in the cache
+	image/build-image
+
 doc: $(B)/helper/mt-records			## write the tables of mt-log(5) anew from the record table
 	tests/mkdoc '$(B)' doc/mt-log.5
 
@@ -178,12 +213,14 @@ PLUG = $(DESTDIR)$(PREFIX)/lib/mtrace
 INC  = $(DESTDIR)$(PREFIX)/include/mtrace
 MAN  = $(DESTDIR)$(PREFIX)/share/man
 install: all tracer $(B)/kernel-prefix		## into DESTDIR/PREFIX
-	install -d $(BIN) $(PLUG)/guest $(INC)/filters/libmt $(INC)/kernel $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
-	install $(FILTERS) $(B)/mt-run qemu/qemu-mtrace-linux image/new-mtrace-image $(BIN)
-	install $(B)/mtrace-magic image/mkinitramfs $(PLUG)
+	install -d $(BIN) $(PLUG)/guest $(PLUG)/mosbench $(INC)/filters/libmt $(INC)/kernel $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
+	install $(FILTERS) $(B)/mt-shard-run $(B)/mt-run qemu/qemu-mtrace-linux image/new-mtrace-image mosbench/mtrace-mosbench $(BIN)
+	install $(B)/mtrace-magic image/mkinitramfs image/build-image image/build-mosbench $(PLUG)
+	tar -C mosbench --exclude=build --exclude=mtrace-mosbench -c . | tar -C $(PLUG)/mosbench -x --no-same-owner
 	install image/guest/init $(PLUG)/guest
 	install -m 644 $(B)/libmtrace.so $(B)/libmtheap.so $(B)/qemu-prefix $(B)/kernel-prefix $(PLUG)
 	install -m 644 filters/libmt/mt_struct.h filters/libmt/mt_records.def $(INC)/filters/libmt
+	install -m 644 image/cache.sh $(PLUG)
 	install -m 644 kernel/mtrace.h $(INC)/kernel
 	for n in 1 5 7; do install -m 644 doc/*.$$n $(MAN)/man$$n || exit 1; done
 
@@ -193,7 +230,7 @@ clean:						## remove the build directories
 help:						## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 16
 
-.PHONY: all tracer helpers check test check-asan lint bench demo first-boot qemu kernel doc install clean help
+.PHONY: all tracer helpers mosbench check test check-asan lint bench demo first-boot qemu kernel image doc install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

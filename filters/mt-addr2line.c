@@ -33,9 +33,9 @@ static const char help[] =
 /* Where a kind of record has code addresses. */
 struct plan {
 	uint16_t offset[MAX_FIELDS];
+	uint16_t process[MAX_FIELDS];	/* offset of the member with its process; 0: none */
 	bool returns[MAX_FIELDS];	/* a return address: the call is before it */
 	uint8_t n;
-	uint16_t process;		/* offset of the field process; 0: none */
 };
 
 /* What is known about one pc of one process. */
@@ -91,17 +91,26 @@ static bool is_return(const struct mt_type *t, const struct mt_field_info *f)
 					   t->kind == MT_KIND_stack || t->kind == MT_KIND_lock));
 }
 
+/* Offset of the member that says whose address space it is, 0: none does; pc2 has process2. */
+static uint16_t process_field(const struct mt_type *t, const struct mt_field_info *f)
+{
+	const struct mt_field_info *p = strcmp(f->name, "pc2") ? NULL : mt_field_find(t, "process2");
+
+	if (!p)
+		p = mt_field_find(t, "process");
+	return p && p->width == 4 ? p->offset : 0;
+}
+
 static void plan_type(const struct mt_type *t, struct plan *p)
 {
 	for (unsigned i = 0; i < t->n_fields; i++) {
 		const struct mt_field_info *f = &t->fields[i];
 
-		if (!strcmp(f->name, "process") && f->width == 4)
-			p->process = f->offset;
 		if (f->show != MT_HEX || f->width != 8 || p->n == MAX_FIELDS ||
 		    t->kind == MT_KIND_symbol || !in_list(f->name, opt.fields))
 			continue;
 		p->offset[p->n] = f->offset;
+		p->process[p->n] = process_field(t, f);
 		p->returns[p->n++] = is_return(t, f);
 	}
 }
@@ -249,7 +258,7 @@ static void note(const struct mt_hdr *rec)
 		if (rec->kind == MT_KIND_stack &&
 		    ((const struct mt_stack *)rec)->frame != MT_stack_frame_call)
 			as_return = false;
-		use(pc, p->process && !(pc >> 63) ? *(const uint32_t *)(bytes + p->process) :
+		use(pc, p->process[i] && !(pc >> 63) ? *(const uint32_t *)(bytes + p->process[i]) :
 		    mt_cpus_process(&cpus, rec->cpu, pc), as_return);
 	}
 }

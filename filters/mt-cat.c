@@ -8,14 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libmt/cli.h"
+#include "cat/cat.h"
 #include "libmt/mt_log_pool.h"
 
 static const char help[] =
 "usage: mt-cat [options] [FILE...]\n"
 "\n"
-"Opens logs, verifies them and writes their records as a stream.  FILE is a log\n"
-"or a stream; - or none is standard input.  Several are read one after another.\n"
+"Opens logs, verifies them and writes their records as a stream.  FILE is a log,\n"
+"a stream, or an mtrace.out of the original mtrace, in gzip or not; - or none is\n"
+"standard input.  Several are read one after another.\n"
 "\n"
 "  -j, --jobs N       decode on N threads (default: one for each core)\n"
 "  -o, --output LOG   write a log instead of the stream\n"
@@ -190,14 +191,14 @@ static bool passes(const struct mt_hdr *rec, uint64_t block)
 		return false;
 	if (rec->kind != MT_KIND_access || !options.shards)
 		return true;
-	return shard_of(mt_log_page(((const struct mt_access *)rec)->paddr)) == options.shard;
+	return shard_of(mt_log_granule(((const struct mt_access *)rec)->paddr)) == options.shard;
 }
 
-/* Some bit of the header's set of pages belongs to our shard. */
-static bool pages_match(uint64_t pages)
+/* Some bit of the header's set of granules belongs to our shard. */
+static bool granules_match(uint64_t granules)
 {
 	for (uint32_t bit = 0; bit < 64; bit++)
-		if (pages >> bit & 1 && shard_of(bit << 26) <= options.shard &&
+		if (granules >> bit & 1 && shard_of(bit << 26) <= options.shard &&
 		    shard_of(bit << 26 | ((1u << 26) - 1)) >= options.shard)
 			return true;
 	return false;
@@ -211,7 +212,7 @@ static bool block_matches(const struct mt_log_block *b, uint64_t number)
 	if (!inside(options.blocks, number) || b->time_min > options.time.last ||
 	    b->time_max < options.time.first)
 		return false;
-	if (options.shards && b->accesses == b->judged && !pages_match(b->pages))
+	if (options.shards && b->accesses == b->judged && !granules_match(b->granules))
 		return false;
 	if (!options.n_cpus)
 		return true;
@@ -430,6 +431,41 @@ static void take_job(const struct mt_log_job *job)
 	}
 }
 
+/* ---- for the readers of other formats ---------------------------------- */
+
+void cat_put(const struct mt_hdr *rec)
+{
+	if (passes(rec, 0))
+		sink_put(rec);
+}
+
+void cat_idle(void *arg)
+{
+	sink_idle(arg);
+}
+
+void cat_complain(uint64_t offset, const char *what)
+{
+	complain(offset, what);
+}
+
+bool cat_lost(void)
+{
+	return stream.lost;
+}
+
+const char *cat_name(void)
+{
+	return stream.name;
+}
+
+/* They have no blocks. */
+static void refuse_blocks(const char *format)
+{
+	if (options.blocks.first || options.blocks.last != UINT64_MAX)
+		mt_die(MT_USAGE, "--blocks: %s is %s, which has none", stream.name, format);
+}
+
 /* ---- a log ------------------------------------------------------------- */
 
 static void drain(void *pool)
@@ -630,8 +666,7 @@ static void cat_stream(int fd, const void *bytes, size_t len)
 	const struct mt_hdr *rec;
 	int got;
 
-	if (options.blocks.first || options.blocks.last != UINT64_MAX)
-		mt_die(MT_USAGE, "--blocks: %s is a stream, which has none", stream.name);
+	refuse_blocks("a stream");
 	mt_reader_init(&in, fd);
 	memcpy(in.buf, bytes, len);
 	in.used = len;
@@ -647,6 +682,13 @@ static void cat_stream(int fd, const void *bytes, size_t len)
 
 /* ---- files ------------------------------------------------------------- */
 
+static void cat_other(int fd, const void *bytes, size_t len)
+{
+	refuse_blocks("a classic log");
+	cat_classic(fd, bytes, len);
+	stream.open = stream.lost = false;
+}
+
 /* A stream opens with "MT"; whatever else may be a log whose start is damaged. */
 static void cat_fd(int fd)
 {
@@ -656,15 +698,17 @@ static void cat_fd(int fd)
 
 	if (mt_log_reader_init(&log.in, fd) < 0)
 		mt_die(MT_FAIL, "out of memory");
-	n = mt_log_reader_peek(&log.in, &bytes, 2);
+	n = mt_log_reader_peek(&log.in, &bytes, CAT_CLASSIC_PEEK);
 	if (n < 0)
 		complain(0, strerror(errno));
 	else if (n == 0)
 		complain(0, "empty: neither a log nor a stream");
 	else if (options.index)
 		list_log(&log);		/* of a stream: complains */
-	else if (n == 2 && !memcmp(bytes, "MT", 2))
+	else if (n >= 2 && !memcmp(bytes, "MT", 2))
 		cat_stream(fd, log.in.buf, log.in.used);
+	else if (cat_is_classic(bytes, (size_t)n))
+		cat_other(fd, log.in.buf, log.in.used);
 	else
 		cat_log(&log);
 	mt_log_reader_release(&log.in);

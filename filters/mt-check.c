@@ -62,6 +62,7 @@ static struct {
 	uint64_t lost;
 	bool lost_unknown;
 	uint64_t odd_releases, odd_frees;
+	bool classic;			/* LOCKed instructions are a load and a store there */
 	bool exact;			/* the movement rule can be checked where mode is all */
 	bool replay;			/* and is, here */
 	bool replayed;
@@ -450,7 +451,7 @@ static void check_access(const struct mt_access *a)
 			(unsigned long long)a->addr, (unsigned long long)a->paddr);
 	if (!(a->flags & both))
 		problem("an access that neither reads nor writes");
-	if ((a->flags & MT_access_flag_atomic) && (a->flags & both) != both)
+	if ((a->flags & MT_access_flag_atomic) && (a->flags & both) != both && !st.classic)
 		problem("an atomic access that is no read-modify-write");
 	if (st.replay)
 		check_movement(a);
@@ -538,6 +539,8 @@ static void check_event(const struct mt_hdr *rec)
 		check_entry((const struct mt_entry *)rec);
 	else if (rec->kind == MT_KIND_lock)
 		check_lock((const struct mt_lock *)rec);
+	else if (rec->kind == MT_KIND_origin)
+		st.classic = true;
 }
 
 static void check_context(const struct mt_hdr *rec)

@@ -24,6 +24,7 @@ static const char help[] =
 "  --root DIR         what a guest had mapped is looked for below DIR first\n"
 "  --debug-dir DIR    look for debug files in DIR too, before /usr/lib/debug\n"
 "  --no-fields        objects only\n"
+"  --members          define all members of each type, also those not touched\n"
 "  --stats            at the end say on stderr how many accesses have an object\n"
 "  --help             this text\n"
 "\n"
@@ -41,7 +42,8 @@ static struct label_set set;
 static struct fields fields;
 static struct mt_writer out;
 static uint32_t n_objects, stream;
-static bool user_mode, no_fields, stats, labelled_before;
+static bool user_mode, no_fields, members, stats, labelled_before;
+static struct mt_table defined;		/* number of a type -> stream in which its members were */
 static struct { uint64_t accesses, with[MT_storage_unknown + 1]; } count;
 
 /* What the last accesses to an address found; it holds while the stamp is the same. */
@@ -65,6 +67,35 @@ static void define(const struct mt_hdr *cause, void *fixed, const char *const *s
 	mt_writer_put(&out, mt_build(buf, fixed, s));
 }
 
+static void define_field(const struct mt_hdr *cause, struct field *f)
+{
+	struct mt_field rec = {
+		.hdr.kind = MT_KIND_field, .offset = f->offset, .id = f->id,
+		.bytes = f->bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)f->bytes,
+	};
+
+	f->stream = stream;
+	define(cause, &rec, (const char *const[]){ f->ctype, f->path, f->member_type });
+}
+
+static void define_member(const void *cause, struct field *f)
+{
+	if (f->stream != stream)
+		define_field(cause, f);
+}
+
+/* For those who draw types; each once in a stream. */
+static void define_members(const struct mt_hdr *cause, struct sym_type *t)
+{
+	uint64_t *in = mt_xtable_put(&defined, t->number);
+
+	if (*in == stream)
+		return;
+	*in = stream;
+	define_member(cause, field_whole(&fields, t));
+	fields_of(&fields, t, define_member, cause);
+}
+
 static void define_object(const struct mt_hdr *cause, struct object *o)
 {
 	struct mt_object rec = {
@@ -77,17 +108,8 @@ static void define_object(const struct mt_hdr *cause, struct object *o)
 		mt_die(MT_FAIL, "more than %u objects", n_objects);
 	rec.id = o->id = ++n_objects;
 	define(cause, &rec, (const char *const[]){ o->name, o->type ? o->type->own_name : o->ctype });
-}
-
-static void define_field(const struct mt_hdr *cause, struct field *f)
-{
-	struct mt_field rec = {
-		.hdr.kind = MT_KIND_field, .offset = f->offset, .id = f->id,
-		.bytes = f->bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)f->bytes,
-	};
-
-	f->stream = stream;
-	define(cause, &rec, (const char *const[]){ f->ctype, f->path, f->member_type });
+	if (members && o->type)
+		define_members(cause, o->type);
 }
 
 /* ---- accesses ---------------------------------------------------------- */
@@ -259,6 +281,7 @@ static void parse_options(int argc, char **argv)
 		{ "debug-dir", required_argument, NULL, 'd' },
 		{ "root", required_argument, NULL, 'r' },
 		{ "no-fields", no_argument, NULL, 'n' },
+		{ "members", no_argument, NULL, 'm' },
 		{ "stats", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -270,10 +293,13 @@ static void parse_options(int argc, char **argv)
 		case 'd': sym_debug_dir(&set.sym, optarg); break;
 		case 'r': sym_root(&set.sym, optarg); break;
 		case 'n': no_fields = true; break;
+		case 'm': members = true; break;
 		case 's': stats = true; break;
 		case 'h': mt_help(help);
 		default: mt_bad_usage();
 		}
+	if (members && no_fields)
+		mt_die(MT_USAGE, "--members, --no-fields: one says the opposite of the other");
 }
 
 int main(int argc, char **argv)

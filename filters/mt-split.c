@@ -191,7 +191,7 @@ static long whose(const struct mt_hdr *rec)
 		return part_of(spread(rec->cpu));
 	if (rec->kind != MT_KIND_access)
 		return -1;
-	return part_of(mt_log_page(((const struct mt_access *)rec)->paddr));
+	return part_of(mt_log_granule(((const struct mt_access *)rec)->paddr));
 }
 
 static void put(const struct mt_hdr *rec)

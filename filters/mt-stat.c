@@ -11,8 +11,9 @@ static const char help[] =
 "\n"
 "Counts what is in the stream on standard input and writes one stat report\n"
 "record for each number: records by kind, cpus, spans of time, accesses by what\n"
-"they did and, behind mt-label, by what they touched, instructions, runs, lost\n"
-"records.  The stream itself is dropped but for begin, end and drop.\n"
+"they did and, behind mt-label, by what they touched, instructions, what the\n"
+"application counted (appdata), runs, lost records.  The stream itself is dropped\n"
+"but for begin, end and drop.\n"
 "\n"
 "  -c, --per-cpu   also accesses, moves and time of each cpu\n"
 "      --help      this text\n"
@@ -58,6 +59,8 @@ static struct {
 	size_t n_places;
 	struct place nowhere;		/* accesses without an object */
 	uint64_t with_field;
+	struct sum { char *name; uint64_t value; } sums[NAMES_MAX + 1];	/* of appdata */
+	size_t n_sums;
 } st;
 
 static bool per_cpu;
@@ -69,6 +72,8 @@ static void clear(void)
 	mt_table_release(&st.place_of);
 	for (size_t i = 0; i < st.n_places; i++)
 		free(st.places[i].name);
+	for (size_t i = 0; i < st.n_sums; i++)
+		free(st.sums[i].name);
 	memset(&st, 0, sizeof(st));
 }
 
@@ -152,6 +157,20 @@ static void note_access(const struct mt_access *a, struct cpu *c)
 	note_place(a);
 }
 
+/* Names beyond the first ones go together, as with places. */
+static void note_appdata(const struct mt_appdata *a)
+{
+	const char *name = mt_string(&a->hdr, 0);
+	size_t i;
+
+	for (i = 0; i < st.n_sums && i < NAMES_MAX; i++)
+		if (!strcmp(st.sums[i].name, name))
+			break;
+	if (i == st.n_sums)
+		st.sums[st.n_sums++].name = mt_xstrdup(i < NAMES_MAX ? name : "other");
+	st.sums[i].value += a->value;
+}
+
 /* Only events run on a cpu: context and reports may carry any cpu and time. */
 static void note_event(const struct mt_hdr *rec)
 {
@@ -176,6 +195,8 @@ static void note(const struct mt_hdr *rec)
 		note_event(rec);
 	if (rec->kind == MT_KIND_object) {
 		note_object((const struct mt_object *)rec);
+	} else if (rec->kind == MT_KIND_appdata) {
+		note_appdata((const struct mt_appdata *)rec);
 	} else if (rec->kind == MT_KIND_mode) {
 		st.runs += ((const struct mt_mode *)rec)->mode != MT_mode_off;
 	} else if (rec->kind == MT_KIND_drop) {
@@ -306,6 +327,16 @@ static void put_cpus(struct mt_writer *out)
 	put(out, longest, "longest span of a cpu", "instruction");
 }
 
+static void put_appdata(struct mt_writer *out)
+{
+	char name[100];
+
+	for (size_t i = 0; i < st.n_sums; i++) {
+		snprintf(name, sizeof(name), "appdata %s", st.sums[i].name);
+		put(out, st.sums[i].value, name, "");
+	}
+}
+
 static void report(struct mt_writer *out)
 {
 	put_kinds(out);
@@ -313,6 +344,7 @@ static void report(struct mt_writer *out)
 	put_places(out);
 	put_cpus(out);
 	put(out, st.instructions, "instructions", "instruction");
+	put_appdata(out);
 	put(out, st.runs, "runs", "");
 	put(out, st.drops, "drops", "");
 	put(out, st.dropped, "records lost", "");

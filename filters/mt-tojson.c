@@ -5,9 +5,10 @@
 
 #include "libmt/cli.h"
 #include "libmt/mt_names.h"
+#include "tojson/classic.h"
 
 static const char help[] =
-"usage: mt-tojson [--names] <stream\n"
+"usage: mt-tojson [--names | --classic DOCUMENT] <stream\n"
 "\n"
 "Writes each record of the stream on standard input as one JSON object on a\n"
 "line of its own: {\"type\":\"access\",\"cpu\":3,...}.  Addresses are strings in\n"
@@ -16,6 +17,9 @@ static const char help[] =
 "  -n, --names   also what pcs, objects and fields are called, as far as the\n"
 "                stream has defined it: pc_at, pc_function, pc_file, object_name,\n"
 "                object_ctype, field_path, field_ctype, stack_functions\n"
+"  -c, --classic DOCUMENT\n"
+"                instead: one document, {\"DOCUMENT\":...}, with the keys of the\n"
+"                original's mscan, from rows of the analysis that it had\n"
 "      --help    this text\n"
 "\n"
 "    mt-cat log.mt | mt-tojson | jq -c 'select(.type == \"access\") | .addr'\n"
@@ -23,7 +27,7 @@ static const char help[] =
 
 #define FRAMES 1024		/* a bound where the parents of a stack are a circle */
 
-static bool with_names;
+static bool with_names, classic;
 static struct mt_names names;
 static struct mt_out out;
 
@@ -122,17 +126,20 @@ static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "names", no_argument, NULL, 'n' },
+		{ "classic", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "nh", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "nc:h", options, NULL)) != -1)
 		if (c == 'n')
 			with_names = true;
+		else if (c == 'c' && !(classic = classic_choose(optarg)))
+			mt_die(MT_USAGE, "--classic: there is no '%s'; there are: %s", optarg, classic_names());
 		else if (c == 'h')
 			mt_help(help);
-		else
+		else if (c != 'c')
 			mt_bad_usage();
 	mt_no_operands(argc, argv);
 }
@@ -148,12 +155,18 @@ int main(int argc, char **argv)
 	mt_open_input(&in);
 	mt_open_text(&out, &in);
 
+	if (classic)
+		classic_begin(&out);
 	while ((got = mt_reader_next(&in, &rec)) > 0)
-		if (with_names) {
+		if (classic) {
+			classic_take(rec);
+		} else if (with_names) {
 			write_with_names(rec);
 		} else {
 			mt_json_fields(&out, rec);
 			mt_out_bytes(&out, "}\n", 2);
 		}
+	if (classic)
+		classic_end();		/* a cut stream still gives a whole document */
 	return mt_close_text(&in, got, &out);
 }

@@ -26,6 +26,28 @@ for word do
 	esac
 done
 SH
+cat >stand-in/mtrace-mosbench <<'SH'
+#!/bin/sh
+logs=. names=
+for word do
+	"$SRC/mosbench/mtrace-mosbench" --help | grep -q -e "^ *${word%%=*} \|, ${word%%=*} " || exit 2
+	case $word in --log-dir=*) logs=${word#*=} ;; --benchmark=all) ;; --benchmark=*) names="$names ${word#*=}" ;; esac
+done
+for name in $names; do
+	mkdir -p "$logs/$name/rows" && mt-cat log.mt | mt-shared --by field >"$logs/$name/rows/fields" || exit
+done
+SH
+# Nor is there a cluster: an array of jobs is run at once.
+cat >stand-in/sbatch <<'SH'
+#!/bin/sh
+n='' out=/dev/null
+for word do
+	case $word in --array=1-*) n=${word##*-} ;; --output=*) out=${word#*=} ;; esac
+	job=$word
+done
+[ -n "$n" ] || { "$job" >"$out"; exit; }
+for i in $(seq "$n"); do SLURM_ARRAY_TASK_ID=$i "$job" || exit; done
+SH
 chmod +x stand-in/*
 
 # The commands of a page: .Dl lines and the literal blocks of EXAMPLES, with

@@ -35,7 +35,7 @@ problems() {
 		rec = $2; at = 16; strings = 0
 		if (rec in records) print rec ": twice"
 		if ($3 in kinds) print rec ": kind " $3 " is taken by " kinds[$3]
-		if (rec != "begin" && $3 >= 64) print rec ": kind " $3 " is not below 64"
+		if (rec != "begin" && $3 >= 128) print rec ": kind " $3 " is not below 128"
 		if ($4 !~ /^(event|context|definition|report)$/) print rec ": class " $4
 		records[rec] = 1; kinds[$3] = rec
 	}

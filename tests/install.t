@@ -6,7 +6,7 @@
 [ -x "$B/mt-run" ] && [ -x "$B/libmtrace.so" ] || skip_all 'no libmtrace.so: make tracer'
 make -C "$SRC" B="$B" PREFIX=/usr DESTDIR="$SCRATCH/root" install >out 2>&1
 ok $? 'make install with PREFIX and DESTDIR'
-for program in "$B"/mt-* qemu-mtrace-linux new-mtrace-image; do
+for program in "$B"/mt-* qemu-mtrace-linux new-mtrace-image mtrace-mosbench; do
 	case $program in *.d) continue ;; esac
 	[ -x "root/usr/bin/${program##*/}" ] || echo "${program##*/}"
 	[ -e "root/usr/share/man/man1/${program##*/}.1" ] || echo "${program##*/}.1"

@@ -9,10 +9,10 @@
 . "$SRC/tests/guest/traced.sh"
 
 # shellcheck disable=SC2016 # the guest's shell
-traced log --run 'for load in open fork mmap pipe; do
-	/micro $load --ops 200 && /micro $load --own --ops 200 || exit; done'
+traced log --run 'for load in open procy memmap pipe; do
+	/micro $load --ops 800 && /micro $load --own --ops 800 || exit; done'
 is_status 0 'all loads run to their end'
-has '^micro: pipe: 800 operations on 4 cpus' out '... on 4 cpus'
+has '^pipe --own: operations 800 seconds [0-9.]* cores 4$' out '... on 4 cpus'
 mt-cat log | mt-check >check.out 2>&1
 ok $? 'mt-check has no complaint'; head -n 5 check.out | sed 's/^/# /'
 mt-cat log | mt-label "$vmlinux" >labelled 2>label.err
@@ -34,10 +34,10 @@ travels() {
 
 travels open line 'struct dentry[.]d_lockref' "the file's name: its reference count"
 travels open line 'struct (shmem_inode_info[.]vfs_)?inode[.]i_readcount' "the file's inode: its readers"
-travels fork line 'struct file[.]f_count' 'references of open files and of the program'
-travels fork field 'struct page[.].*_refcount' 'references of the pages of the program'
-travels mmap line 'struct mm_struct[.](mmap_lock|mm_count)' 'the lock of the address space, or mm_count beside it'
-travels mmap field 'struct llist_head[.]first' 'the queues of requests to flush TLBs'
+travels procy line 'struct file[.]f_count' 'references of open files and of the program'
+travels procy field 'struct page[.].*_refcount' 'references of the pages of the program'
+travels memmap line 'struct mm_struct[.](mmap_lock|mm_count)' 'the lock of the address space, or mm_count beside it'
+travels memmap field 'struct llist_head[.]first' 'the queues of requests to flush TLBs'
 travels pipe line 'struct task_struct[.]__state' 'the state of the task that is woken'
 travels pipe field 'struct pipe_inode_info[.]' 'the pipe'
 

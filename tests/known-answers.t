@@ -13,7 +13,7 @@
 # shellcheck disable=SC2016 # the guest's shell
 traced log --copy "$PWD/known.ko,/known.ko" --run 'insmod /known.ko &&
 	for p in list refs config mutex array; do
-		/micro known-$p --ops 500 && /micro known-$p --own --ops 500 || exit
+		/micro known-$p --ops 2000 && /micro known-$p --own --ops 2000 || exit
 	done'
 is_status 0 'all patterns run to their end'
 mt-cat log | mt-label "$vmlinux" known.ko >labelled 2>label.err

@@ -210,6 +210,51 @@ gcc -g -O0 -no-pie -fno-pie -o prog types.c
 ask prog | mkrec | mt-label --no-fields prog | mt-tojson | jq -e -s 'all(.[]; .type != "field" and (.field // 0) == 0)' >/dev/null
 ok $? '--no-fields: none'
 
+# ---- --members: types as whole, before anybody touches all of them
+
+echo "access addr=$(nm prog | awk '$3 == "object" { print "0x" $1 }') width=8" >one
+cat one one | mkrec | mt-label --members prog >members.mt
+mt-tojson <members.mt | jq -r 'select(.type == "field") | [.offset, .bytes, .path] | @tsv' | tr '\t' ' ' | sed 's/ $/ (all)/' >got
+{
+	cat <<'W'
+0 672 (all)
+0 8 hits
+8 4 refs.counter
+12 4 first
+12 2 second
+16 2 inner.a
+18 2 inner.b
+24 4 word.i
+24 8 word.l
+24 1 word.{c[0]|p.tag}
+W
+	for i in 1 2 3 4 5 6 7; do echo "$((24 + i)) 1 word.c[$i]"; done
+	echo '28 4 word.p.value'
+	for i in 0 1 2; do echo "$((32 + 8 * i)) 1 pairs[$i].tag"; echo "$((36 + 8 * i)) 4 pairs[$i].value"; done
+	for i in 0 1; do for k in 0 1 2; do echo "$((56 + 12 * i + 4 * k)) 4 grid[$i][$k]"; done; done
+	for i in 0 1; do for k in 0 1 2; do echo "$((80 + 12 * i + 4 * k)) 4 rows[$i][$k]"; done; done
+	cat <<'W'
+104 1 many[].tag
+108 4 many[].value
+624 2 {ready|mode|level}
+628 1 flags
+W
+	for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do echo "$((629 + i)) 1 name[$i]"; done
+	printf '%s\n' '648 8 nodes[0]' '656 8 nodes[1]' '664 8 tail'
+} >want
+same want got '--members: the type, and once all members of it, of unions and arrays too'
+mt-tojson <members.mt | jq -r 'select(.type == "access").field as $f | $f' >got
+mt-tojson <members.mt | jq -r 'select(.type == "field" and .path == "hits").id' | sed p >want
+same want got '... accesses refer to them'
+{ mkrec <one; mkrec <one; } | mt-label --members prog | mt-tojson | grep -c '"path":"tail"' >got
+echo 2 >want
+same want got '... which each stream has for itself'
+ask prog | mkrec | mt-label --members prog | answers fields >got
+ask prog | mkrec | mt-label prog | answers fields >want
+same want got '... and what accesses touch is the same as without'
+run mt-label --members --no-fields prog <log
+is_status 2 '... but not without fields'
+
 at() { nm prog | awk -v s="$1" '$3 ~ s { print "0x" $1; exit }'; }
 {
 	echo "access addr=$(at '^once') width=4"

@@ -8,9 +8,11 @@ model=$SRC/tests/model
 # rows OPTIONS <text: what mt-shared says, a row a line, the members of $show.
 show='"\(.line) \(.moves) \(.sharing)"'
 rows() {
-	mkrec >log.mt && mt-shared "$@" <log.mt 2>err | mt-tojson | grep '"type":"shared"' |
-		jq -r "$show" >got
+	mkrec >log.mt && mt-shared "$@" <log.mt 2>err | mt-tojson | report_rows | jq -r "$show" >got
 }
+
+# Of JSON, the rows of any report that mt-shared makes.
+report_rows() { grep -E '"type":"(shared|use|pair|heat)"'; }
 
 # expect NAME <the rows that are wanted
 expect() { cat >want; same want got "$1"; }
@@ -248,6 +250,160 @@ expect '--by site: a row for each instruction and line' <<'ROWS'
 4 0 0x3 0x2000 1 1 false 3
 ROWS
 
+show='"\(.task) \(.moves) \(.cpus) \(.readers) \(.writers)"'
+rows --by task <<'LOG'
+switch cpu=0 task=11
+switch cpu=1 task=12
+access cpu=0 pc=0x1 paddr=0x1000 width=8 flags=store
+access cpu=1 pc=0x1 paddr=0x1000 width=8 flags=store
+switch cpu=1 task=11
+access cpu=1 pc=0x1 paddr=0x1000 width=8 flags=load
+access cpu=0 pc=0x1 paddr=0x1000 width=8 flags=store
+LOG
+expect '--by task: a row for each task, on whatever cpus it ran' <<'ROWS'
+11 2 2 1 0
+12 1 1  1
+ROWS
+
+cat >addresses <<'LOG'
+begin cpus=4
+object id=1 addr=0x1000 bytes=64 name=a
+# all four alike; then twice as many by two of them
+access cpu=0 pc=0x1 paddr=0x1000 addr=0x1000 width=4 flags=store object=1
+access cpu=1 pc=0x1 paddr=0x1000 addr=0x1000 width=4 flags=store object=1
+access cpu=2 pc=0x2 paddr=0x1000 addr=0x1000 width=4 flags=load object=1
+access cpu=3 pc=0x2 paddr=0x1000 addr=0x1000 width=4 flags=load object=1
+access cpu=0 pc=0x3 paddr=0x1008 addr=0x1008 width=4 flags=store object=1
+access cpu=0 pc=0x3 paddr=0x1008 addr=0x1008 width=4 flags=store object=1
+access cpu=1 pc=0x3 paddr=0x1008 addr=0x1008 width=4 flags=store object=1
+access cpu=1 pc=0x3 paddr=0x1008 addr=0x1008 width=4 flags=store object=1
+access cpu=3 pc=0x4 paddr=0x2000 addr=0x2000 width=4 flags=store
+LOG
+show='"\(.addr) \(.loads)+\(.stores) cpus=\(.cpus) \(.reader_cpus) \(.writer_cpus) weight=\(.weight)"'
+rows --by address --all <addresses
+expect '--by address: each address, weighed by how evenly the cpus use it (population deviation)' <<'ROWS'
+0x1000 2+2 cpus=4 2 2 weight=8000
+0x1008 0+4 cpus=2 0 2 weight=8000
+0x2000 0+1 cpus=1 0 1 weight=4618
+ROWS
+rows --by address --all --min-cpus 2 <addresses
+expect '--min-cpus 2 lists what is shared: the original listed what one cpu alone uses, too' <<'ROWS'
+0x1000 2+2 cpus=4 2 2 weight=8000
+0x1008 0+4 cpus=2 0 2 weight=8000
+ROWS
+show='"\(.addr) cpu \(.cpu) pc \(.pc): \(.loads) \(.stores)"'
+rows --by use --min-cpus 2 <addresses
+expect '--by use: of each address what each instruction does on each cpu' <<'ROWS'
+0x1000 cpu 0 pc 0x1: 0 1
+0x1000 cpu 1 pc 0x1: 0 1
+0x1000 cpu 2 pc 0x2: 1 0
+0x1000 cpu 3 pc 0x2: 1 0
+0x1008 cpu 0 pc 0x3: 0 2
+0x1008 cpu 1 pc 0x3: 0 2
+ROWS
+
+show='"\(.line) \(.sharing) \(.object)+\(.offset) \(.object2)+\(.offset2)"'
+rows <<'LOG'
+# objects on one line: of two cpus, and of one
+object id=1 addr=0x1000 bytes=8 name=a
+object id=2 addr=0x1008 bytes=8 name=b
+object id=3 addr=0x2000 bytes=8 name=c
+object id=4 addr=0x2008 bytes=8 name=d
+access cpu=0 pc=0x1 paddr=0x1000 width=8 flags=store object=1
+access cpu=1 pc=0x2 paddr=0x1008 width=8 flags=store object=2
+access cpu=0 pc=0x1 paddr=0x1000 width=8 flags=store object=1
+access cpu=0 pc=0x1 paddr=0x2000 width=8 flags=store object=3
+access cpu=0 pc=0x2 paddr=0x2008 width=8 flags=store object=4
+LOG
+expect 'two cpus that write neighbours are false sharing, one that writes both is not (the original: co-location is enough)' <<'ROWS'
+0x1000 false 1+0 2+8
+ROWS
+
+# ---- who took from whom -----------------------------------------------------------
+
+cat >takers <<'LOG'
+access cpu=0 pc=0x10 paddr=0x1000 width=8 flags=store object=1 field=7 stack=1
+# the same cpu again: no move, nobody to blame
+access cpu=0 pc=0x11 paddr=0x1000 width=8 flags=store object=1 field=7 stack=1
+access cpu=1 pc=0x20 paddr=0x1000 width=8 flags=load object=1 field=7 stack=2
+access cpu=2 pc=0x30 paddr=0x1008 width=8 flags=load object=1 field=8 stack=3
+# takes it from its last reader
+access cpu=0 pc=0x10 paddr=0x1000 width=8 flags=store object=1 field=7 stack=1
+# takes it from its last writer, though others read since then
+access cpu=1 pc=0x20 paddr=0x1000 width=8 flags=load object=1 field=7 stack=2
+access cpu=3 pc=0x40 paddr=0x1000 width=8 flags=store object=1 field=7 stack=4
+LOG
+show='"\(.moves) \(.pc)/\(.stack) \(.to) <- \(.from) \(.pc2)/\(.stack2) \(.field) \(.field2)"'
+rows --by pair <takers
+expect '--by pair: a load takes from the last writer, a store from it or else from the last reader; with stacks' <<'ROWS'
+1 0x10/1 0 <- 2 0x30/3 7 8
+1 0x20/2 1 <- 0 0x10/1 7 7
+1 0x20/2 1 <- 0 0x11/1 7 7
+1 0x30/3 2 <- 0 0x11/1 8 7
+1 0x40/4 3 <- 0 0x10/1 7 7
+ROWS
+show='"\(.to) <- \(.from): \(.moves) \(.by) \(.object) \(.field)"'
+rows --by cpus <takers
+expect '--by cpus: from which cpu to which lines travel' <<'ROWS'
+1 <- 0: 2 cpus 0 0
+0 <- 2: 1 cpus 0 0
+2 <- 0: 1 cpus 0 0
+3 <- 0: 1 cpus 0 0
+ROWS
+rows --by cpus --per field <takers
+expect '--per field: for each field' <<'ROWS'
+1 <- 0: 2 field_cpus 1 7
+0 <- 2: 1 field_cpus 1 7
+3 <- 0: 1 field_cpus 1 7
+2 <- 0: 1 field_cpus 1 8
+ROWS
+{ echo 'begin options=cold'
+  echo 'access cpu=0 pc=1 paddr=0x1000 width=8 flags=load'
+  echo 'access cpu=1 pc=1 paddr=0x1000 width=8 flags=load'
+  echo 'access cpu=0 pc=1 paddr=0x1000 width=8 flags=store'; } | rows --by cpus
+expect 'what comes from memory is no pair' <<'ROWS'
+0 <- 1: 1 cpus 0 0
+ROWS
+
+# ---- heat ---------------------------------------------------------------------------
+
+show='"\(.object)+\(.offset)[\(.bytes)] moves=\(.moves) \(.loads) \(.stores) r=\(.readers) w=\(.writers) \(.field)"'
+rows --by byte <<'LOG'
+object id=1 addr=0x1000 bytes=64 name=malloc ctype="struct conn"
+object id=2 addr=0x1100 bytes=64 name=malloc ctype="struct conn"
+access cpu=0 pc=0x1 paddr=0x1000 addr=0x1000 width=8 flags=store object=1 field=1
+access cpu=1 pc=0x2 paddr=0x1004 addr=0x1004 width=2 flags=load object=1 field=2
+access cpu=1 pc=0x2 paddr=0x1104 addr=0x1104 width=4 flags=store object=2 field=2
+access cpu=0 pc=0x2 paddr=0x1120 addr=0x1120 width=4 flags=load object=2 field=3
+LOG
+expect '--by byte: how the bytes of a type are used in all its objects, run by run' <<'ROWS'
+1+0[4] moves=1 0 1 r= w=0 1
+1+4[2] moves=3 1 2 r=1 w=0-1 1
+1+6[2] moves=2 0 2 r= w=0-1 1
+1+32[4] moves=1 1 0 r=0 w= 3
+ROWS
+
+# ---- runs and parts -------------------------------------------------------------------
+
+for run in one two; do
+	echo "mode mode=all name=$run"
+	echo 'access cpu=0 pc=0x1 paddr=0x1000 width=8 flags=store+moved'
+	echo 'access cpu=1 pc=0x1 paddr=0x1000 width=8 flags=store+moved'
+	echo 'mode mode=off'
+	[ $run = two ] || echo 'access cpu=1 pc=0x1 paddr=0x1000 width=8 flags=store'
+done >runs
+mkrec <runs | mt-shared --per-run | mt-tojson | jq -r '"\(.type) \(.name // .moves)"' | sed 's/ $//' >got
+expect '--per-run: the rows of each run stand behind its name' <<'ROWS'
+begin null
+mode one
+shared 2
+mode
+mode two
+shared 2
+mode
+end null
+ROWS
+
 show='"\(.process) \(.pc) \(.pc2)"'
 rows <<'LOG'
 switch cpu=0 task=11 process=5
@@ -293,7 +449,7 @@ expect 'other rows name the entry with the most moves' <<'ROWS'
 0xffffffff81000010 syscall 3 8
 ROWS
 { cat calls; echo 'mode mode=off'
-  for i in 1 2 3 4; do
+  for _ in 1 2 3 4; do
 	echo 'access cpu=0 pc=0x9 paddr=0x2000 width=4 flags=store'
 	echo 'access cpu=1 pc=0x9 paddr=0x2000 width=4 flags=store'
   done; } >again
@@ -344,7 +500,7 @@ LOG
 run mt-shared <bad.mt
 is_status 1 'a line size that is none fails'
 has 'line size 48 is not a power of two' err 'and says so'
-for usage in '--by size' '--line-size 100' '--line-size 4' '--shift 4096' '--min-moves x' operand; do
+for usage in '--by size' '--per field' '--by cpus --per pc' '--partial --per-run' '--min-cpus x' '--line-size 100' '--line-size 4' '--shift 4096' '--min-moves x' operand; do
 	# shellcheck disable=SC2086 # an option and its argument
 	run mt-shared $usage <log.mt
 	is_status 2 "wrong usage: $usage"
@@ -373,7 +529,7 @@ if command -v python3 >/dev/null; then
 	mt-tojson <random.mt >random.json
 	while read -r options; do
 		# shellcheck disable=SC2086 # several words
-		mt-shared $options <random.mt 2>err | mt-tojson | grep '"type":"shared"' >got
+		mt-shared $options <random.mt 2>err | mt-tojson | report_rows >got
 		# shellcheck disable=SC2086
 		python3 "$model/shared.py" $options <random.json >want
 		same want got "250 random logs, as the model says: $options"
@@ -387,10 +543,54 @@ if command -v python3 >/dev/null; then
 --by site --min-moves 2
 --by entry
 --by entry --all --line-size 128
+--by task
+--by task --all --min-cpus 2
+--by address --all
+--by use
+--by use --all --line-size 128
+--by byte
+--by byte --all --line-size 32
+--by pair
+--by pair --min-moves 2 --shift 24
+--by cpus
+--by cpus --per line
+--by cpus --per object
+--by cpus --per ctype
+--by cpus --per field
 --line-size 8 --all
 --line-size 256
 --shift 24 --by pc
 OPTIONS
+	# several streams make several reports; of the first long one only the parts
+	for seed in 1 4; do
+		python3 "$model/random-logs.py" $seed $seed 2000 | mkrec >whole.mt
+		while read -r options; do
+			# shellcheck disable=SC2086 # several words
+			mt-shared $options <whole.mt >want 2>err
+			rm -f part-*
+			# shellcheck disable=SC2016 # mt-split's shell expands that
+			mt-split -n 5 -f "mt-shared $options --partial >\$FILE" <whole.mt 2>err
+			# shellcheck disable=SC2086
+			mt-merge part-* | mt-shared $options >got 2>err
+			cmp -s want got
+			ok $? "log $seed: the parts, merged, are the bytes of the whole: ${options:-default}"
+		done <<'OPTIONS'
+
+--all --line-size 8
+--by object
+--by ctype
+--by field --all
+--by site
+--by entry
+--by task
+--by address --min-cpus 2
+--by use
+--by byte
+--by pair
+--by cpus --per field
+--shift 24 --by pc
+OPTIONS
+	done
 	for mode in '' -m; do
 		mkstream -n 5000 -l 200 -p 100 -q 10 $mode >stream.mt
 		mt-shared <stream.mt | mt-tojson | grep '"type":"shared"' >got

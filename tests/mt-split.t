@@ -33,14 +33,14 @@ for i in 1 2 3; do
 	same want got "part $i has all that is no access, in its order"
 done
 for i in 1 2 3; do
-	grep ^access raw-$i | sed 's/.*paddr=0x\([0-9a-f]*\)...\( .*\)/\1/' | sort -u
+	grep ^access raw-$i | sed 's/.*paddr=0x\([0-9a-f]*\)..\( .*\)/\1/' | sort -u
 done | sort | uniq -d >got
 : >want
-same want got 'and no page is in two parts'
+same want got 'and no granule of 256 bytes is in two parts'
 for i in 1 2 3; do
 	[ "$(grep -c ^access raw-$i)" -gt 80 ] || echo "$i: $(grep -c ^access raw-$i)"
 done >got
-same want got 'parts of many pages are about equal'
+same want got 'parts of many granules are about equal'
 mt-cat -o log.mt - <whole
 for i in 1 2 3; do mt-cat --shard $i/3 log.mt | raw | grep ^access | cmp -s - 2>/dev/null <<X || echo "$i"
 $(grep ^access raw-$i)

@@ -43,6 +43,14 @@ is '[2,"","drops"]' 'places where records were lost'
 is '[7,"","records lost"]' 'records that were lost'
 is "[$(wc -c <log),\"byte\",\"size\"]" 'bytes'
 
+{ echo 'mode mode=movement name="x"'
+for i in 1 2 3; do echo "appdata value=$i name=\"operations\""; echo 'appdata value=10 name="messages \x22"'; done
+i=0; while [ $i -lt 40 ]; do echo "appdata value=1 name=\"n$i\""; i=$((i + 1)); done; } | mkrec | mt-stat |
+	mt-tojson | jq -c 'select(.type=="stat" and (.name | startswith("appdata ")))|[.value,.name]' >all
+is '[6,"appdata operations"]' 'what the application counted: the sum of its numbers'
+is '[30,"appdata messages \""]' '... of each name'
+is '[18,"appdata other"]' '... those of many names together'
+
 number --per-cpu | grep 'cpu ' >got
 cat >want <<'EOT'
 [2,"","cpu 0 events"]

@@ -22,7 +22,11 @@ size=$(wc -c <whole)
 args_of() {
 	case $1 in
 	mt-top) echo moves ;;
-	mt-cat) echo - ;;
+	mt-cat | mt-merge) echo - ;;
+	mt-diff) echo - whole ;;
+	mt-split) echo --parts 1 -f cat ;;
+	mt-tocsv) echo -k access ;;
+	mt-tosqlite | mt-toctf) echo "$1.written" ;;
 	*) ;;
 	esac
 }
@@ -42,13 +46,13 @@ usage() {
 	is_status 1 "$p: --help on a full disk fails"
 }
 
-# quiet programs print nothing when all is well
-writes() { case $1 in mt-check) return 1 ;; *) return 0 ;; esac; }
+# mt-check prints nothing when all is well; mt-split's commands write, others to files
+writes() { case $1 in mt-check | mt-split | mt-tosqlite | mt-toctf) return 1 ;; *) return 0 ;; esac; }
 
 for path in "$B"/mt-*; do
 	case $path in *.d | *.o) continue ;; esac
 	p=${path##*/}
-	case $p in mt-run) continue ;; esac	# no filter: tests/mt-run.t
+	case $p in mt-run | mt-shard-run) continue ;; esac	# no filters: tests of their own
 	a=$(args_of "$p")
 
 	# shellcheck disable=SC2086  # no argument, or one
@@ -120,7 +124,7 @@ PY
 done
 
 # What is no filter: usage only.
-for path in "$B/mt-run" "$B/mtrace-magic" "$SRC/qemu/qemu-mtrace-linux" "$SRC/qemu/build-qemu" \
+for path in "$B/mt-run" "$B/mt-shard-run" "$B/mtrace-magic" "$SRC/qemu/qemu-mtrace-linux" "$SRC/qemu/build-qemu" \
 	"$SRC/kernel/build-kernel" "$SRC/image/new-mtrace-image" "$SRC/image/mkinitramfs"; do
 	if [ -x "$path" ]; then
 		usage "$path"

@@ -60,3 +60,72 @@ struct field *field_at(struct fields *all, struct sym_type *t, uint64_t offset, 
 	*p = f ? (uint64_t)f->id + 1 : 1;
 	return f;
 }
+
+/* ---- all members of a type ------------------------------------------------ */
+
+struct field *field_whole(struct fields *all, struct sym_type *t)
+{
+	struct sym_field whole = { .bytes = t->bytes };
+
+	snprintf(whole.member_type, sizeof(whole.member_type), "%s", t->own_name);
+	return field_like(all, t->own_name, &whole);
+}
+
+/* DWARF is not trusted: a type may contain itself, and have any number of members. */
+#define DEPTH_MAX 32
+#define STEPS_MAX 65536
+#define FIELDS_MAX 8192
+
+struct walk {
+	struct fields *all;
+	struct sym_type *top;
+	void (*use)(const void *arg, struct field *f);
+	const void *arg;
+	unsigned steps, fields;		/* that are left */
+};
+
+static void use_leaf(struct walk *w, uint64_t at, uint64_t bytes)
+{
+	struct field *f = bytes ? field_at(w->all, w->top, at, bytes) : NULL;
+
+	if (!f)
+		return;
+	w->fields--;
+	w->use(w->arg, f);
+}
+
+static void walk_type(struct walk *w, struct sym_type *t, uint64_t at, unsigned depth);
+
+static void walk_array(struct walk *w, struct sym_type *t, uint64_t at, unsigned depth)
+{
+	uint64_t n = t->flexible || t->n_elements > SYM_INDEX_MAX ? 1 : t->n_elements;
+
+	for (uint64_t i = 0; i < n && w->steps && w->fields; i++)
+		walk_type(w, t->element, at + i * t->element->bytes, depth + 1);
+}
+
+static void walk_type(struct walk *w, struct sym_type *t, uint64_t at, unsigned depth)
+{
+	if (!w->steps || !w->fields || depth > DEPTH_MAX)
+		return;
+	w->steps--;
+	sym_type_open(t);
+	if (t->kind == SYM_ARRAY) {
+		walk_array(w, t, at, depth);
+	} else if (!t->n_members) {
+		use_leaf(w, at, t->bytes);
+	} else {
+		for (size_t i = 0; i < t->n_members; i++)
+			walk_type(w, t->members[i].type, at + t->members[i].offset, depth + 1);
+	}
+}
+
+void fields_of(struct fields *all, struct sym_type *t,
+	       void (*use)(const void *arg, struct field *f), const void *arg)
+{
+	struct walk w = { all, t, use, arg, STEPS_MAX, FIELDS_MAX };
+
+	sym_type_open(t);
+	if (t->n_members || t->kind == SYM_ARRAY)
+		walk_type(&w, t, 0, 0);
+}

@@ -27,4 +27,15 @@ struct fields {
 /* The field at an offset of a type, or NULL; remembered unless numbers are absurd. */
 struct field *field_at(struct fields *f, struct sym_type *t, uint64_t offset, uint64_t width);
 
+/* A type as a field of itself, without a path: says how long it is. */
+struct field *field_whole(struct fields *all, struct sym_type *t);
+
+/*
+ * Calls use(arg, f) for each member of t, those of members within it, and those of
+ * each element of arrays that are told apart; of unions for all that lie over
+ * each other.  A field may come more than once.  Of absurd types a part.
+ */
+void fields_of(struct fields *all, struct sym_type *t,
+	       void (*use)(const void *arg, struct field *f), const void *arg);
+
 #endif

@@ -188,6 +188,35 @@ void mt_xcpus_note(struct mt_cpus *c, const struct mt_hdr *rec)
 		mt_die(MT_FAIL, "out of memory");
 }
 
+void mt_xentries_note(struct mt_entries *e, const struct mt_hdr *rec)
+{
+	if (mt_entries_note(e, rec) < 0)
+		mt_die(MT_FAIL, "out of memory");
+}
+
+int mt_xruns_note(struct mt_runs *r, const struct mt_hdr *rec)
+{
+	int change = mt_runs_note(r, rec);
+
+	if (change < 0)
+		mt_die(MT_FAIL, "out of memory");
+	return change;
+}
+
+uint32_t mt_xintern(struct mt_intern *t, const void *bytes, size_t len)
+{
+	long number = mt_intern(t, bytes, len);
+
+	if (number < 0)
+		mt_die(MT_FAIL, "out of memory");
+	return (uint32_t)number;
+}
+
+uint32_t mt_xintern_string(struct mt_intern *t, const char *s)
+{
+	return mt_xintern(t, s, strlen(s));
+}
+
 /* ---- input and output -------------------------------------------------- */
 
 void mt_widen_pipe(int fd)

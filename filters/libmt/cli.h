@@ -7,6 +7,9 @@
 #define MT_CLI_H
 
 #include "mt.h"
+#include "mt_entries.h"
+#include "mt_intern.h"
+#include "mt_runs.h"
 #include "mt_text.h"
 
 /* Exit status of every program; the worst thing that happened counts. */
@@ -57,6 +60,12 @@ void *mt_xgrow(void *p, size_t used, size_t *room, size_t bytes_each);
 /* mt_table_put and mt_cpus_note that cannot fail. */
 uint64_t *mt_xtable_put(struct mt_table *m, uint64_t key);
 void mt_xcpus_note(struct mt_cpus *c, const struct mt_hdr *rec);
+
+/* So with mt_entries_note, mt_runs_note and mt_intern. */
+void mt_xentries_note(struct mt_entries *e, const struct mt_hdr *rec);
+int mt_xruns_note(struct mt_runs *r, const struct mt_hdr *rec);
+uint32_t mt_xintern(struct mt_intern *t, const void *bytes, size_t len);
+uint32_t mt_xintern_string(struct mt_intern *t, const char *s);
 
 /*
  * A larger pipe costs less CPU for each byte: fewer wake-ups.  Where it is

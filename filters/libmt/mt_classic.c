@@ -91,7 +91,7 @@ struct machine {
 
 struct appdata {
 	struct mt_classic_hdr hdr;
-	uint16_t unused;
+	uint16_t what;		/* the usual helpers do not set it */
 	uint64_t value;
 } PACKED;
 
@@ -144,6 +144,7 @@ union entry {
 	struct lock lock;
 	struct task task;
 	struct sched sched;
+	struct machine machine;
 	struct appdata appdata;
 	struct named named;
 	struct gc gc;
@@ -396,6 +397,67 @@ int mt_classic_record(struct mt_classic *c, const void *entry, size_t len, void 
 	case MT_CLASSIC_GCEPOCH: return from_gcepoch(&e, out);
 	default: return 0;		/* machine */
 	}
+}
+
+int mt_classic_begin(const void *entry, size_t len, void *out, const char **error)
+{
+	static const char *const strings[] = { "the original mtrace", "", "" };
+	struct mt_begin r = {
+		.hdr.kind = MT_KIND_begin, .version = 1, .line = 64, .sample = 1,
+		.machine = MT_machine_system
+	};
+	union entry e;
+
+	if (entry && (!load(&e, entry, len, error) || e.hdr.type != MT_CLASSIC_MACHINE ||
+		      e.machine.quantum > UINT32_MAX || e.machine.sample > UINT32_MAX))
+		return -1;
+	if (entry) {
+		r.hdr.cpu = e.hdr.cpu;
+		r.cpus = e.machine.cpus;
+		r.quantum = (uint32_t)e.machine.quantum;
+		r.sample = (uint32_t)e.machine.sample;
+		r.options = (e.machine.flags & 1 ? MT_option_locked : 0) |
+			    (e.machine.flags & 2 ? MT_option_calls : 0);
+	}
+	return mt_build(out, &r, strings)->size;
+}
+
+bool mt_classic_rest(const void *entry, struct mt_origin *out)
+{
+	union entry e;
+	size_t len = mt_classic_size(((const struct mt_classic_hdr *)entry)->type);
+	struct mt_origin r = { .hdr.kind = MT_KIND_origin, .hdr.size = sizeof(r) };
+
+	memset(&e, 0, sizeof(e));
+	memcpy(&e, entry, len);
+	r.hdr.cpu = e.hdr.cpu;
+	r.hdr.time = e.hdr.time;
+	r.entry = e.hdr.type;
+	switch (e.hdr.type) {
+	case MT_CLASSIC_LABEL:
+		r.host = e.label.host_addr;
+		break;
+	case MT_CLASSIC_ACCESS:
+		r.detail = e.access.op > 2 || e.access.flags & 4 ? e.access.op : 0;
+		r.host = e.access.flags & 4;
+		break;
+	case MT_CLASSIC_HOST:
+		r.detail = e.host.what != MT_CLASSIC_SET_MODE ? e.host.what : 0;
+		r.host = r.detail ? e.host.u.cpu : 0;
+		r.instructions = r.detail ? e.host.instructions : 0;
+		break;
+	case MT_CLASSIC_FCALL:
+		r.detail = e.fcall.state == 3 ? 3 : 0;
+		break;
+	case MT_CLASSIC_MACHINE:
+		r.host = e.machine.ram;
+		break;
+	case MT_CLASSIC_APPDATA:
+		r.detail = e.appdata.what;
+		break;
+	}
+	*out = r;
+	return r.host || r.detail || e.hdr.type == MT_CLASSIC_MACHINE;
 }
 
 bool mt_classic_host(const void *entry, size_t len, struct mt_classic_host *host, const char **error)

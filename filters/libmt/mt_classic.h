@@ -51,6 +51,18 @@ size_t mt_classic_size(uint32_t type);
 MT_MUST_CHECK int mt_classic_record(struct mt_classic *c, const void *entry, size_t len,
 				    void *out, const char **error);
 
+/*
+ * What a machine entry says of the tracer's options, as the begin record of a
+ * stream; of a log without one: entry NULL.  Otherwise as mt_classic_record.
+ */
+MT_MUST_CHECK int mt_classic_begin(const void *entry, size_t len, void *out, const char **error);
+
+/*
+ * What an entry that makes sense says beyond its record: true, and *out, when
+ * there is any of it.  Then it goes before the record.
+ */
+MT_MUST_CHECK bool mt_classic_rest(const void *entry, struct mt_origin *out);
+
 /* The same check; false, and *error, unless it is a host entry that makes sense. */
 MT_MUST_CHECK bool mt_classic_host(const void *entry, size_t len, struct mt_classic_host *host,
 				   const char **error);

@@ -147,7 +147,7 @@ struct piece {
 #define MT_STRING(rec, name, doc)		MT_FIELD(rec, type, name, show, unit, doc)
 #include "mt_records.def"
 
-#define KINDS 64			/* plans are for kinds below, but for begin: all */
+#define KINDS 128			/* plans are for kinds below, but for begin: all */
 #define FIELDS 32			/* fields of a record that are prepared */
 #define FLAGS 64			/* values of the first flags field that are prepared */
 

@@ -141,7 +141,7 @@ static void sum_up_accesses(struct mt_log_block *head, const struct mt_access *a
 		b.pc_max = most(b.pc_max, a->pc);
 		b.paddr_min = least(b.paddr_min, a->paddr);
 		b.paddr_max = most(b.paddr_max, a->paddr);
-		b.pages |= 1ull << (mt_log_page(a->paddr) >> 26);
+		b.granules |= 1ull << (mt_log_granule(a->paddr) >> 26);
 	}
 	*head = b;
 }

@@ -52,7 +52,7 @@ struct mt_log_block {
 	uint64_t pc_min, pc_max;	/* of accesses */
 	uint64_t paddr_min, paddr_max;	/* of accesses: first bytes */
 	uint64_t cpus[4];		/* bit cpu % 256, of judged records */
-	uint64_t pages;			/* bit mt_log_page() / 2^26, of accesses */
+	uint64_t granules;		/* bit mt_log_granule() / 2^26, of accesses */
 };
 
 /* One block as the index tells it. */
@@ -68,12 +68,13 @@ struct mt_log_trailer {
 };
 
 /*
- * A hash of 32 bits of the 4 KiB of memory around paddr.  What is divided by
- * it keeps every line whole, at any line size up to 4096.
+ * A hash of 32 bits of the 256 bytes of memory around paddr.  What is divided by
+ * it keeps every line whole, at any line size up to 256; larger granules would
+ * divide badly (half of a kernel's accesses go to the stacks of a few tasks).
  */
-static inline uint32_t mt_log_page(uint64_t paddr)
+static inline uint32_t mt_log_granule(uint64_t paddr)
 {
-	return (uint32_t)(((paddr >> 12) * 0x9e3779b97f4a7c15ull) >> 32);
+	return (uint32_t)(((paddr >> 8) * 0x9e3779b97f4a7c15ull) >> 32);
 }
 
 /* Does mt-filter judge the record, or let it pass for its context? */

@@ -9,6 +9,7 @@
 #ifndef MT_LOG_MODEL_H
 #define MT_LOG_MODEL_H
 
+#include <stddef.h>
 #include <string.h>
 
 #include "mt_log.h"
@@ -50,9 +51,16 @@ struct mt_site {
 	uint64_t stride;		/* from its own access before */
 	uint64_t step;			/* from the cpu's access before */
 	uint64_t wait;			/* in time, from the cpu's access before */
-	uint16_t width, flags;
+	uint16_t width, flags;		/* from here on in the order of struct mt_access */
 	uint32_t object, field, stack;
 };
+
+/* What of an access is that of its site, from width on. */
+#define MT_SITE_TAIL (sizeof(struct mt_site) - offsetof(struct mt_site, width))
+_Static_assert(MT_SITE_TAIL == sizeof(struct mt_access) - offsetof(struct mt_access, width) &&
+	       offsetof(struct mt_site, stack) - offsetof(struct mt_site, width) ==
+	       offsetof(struct mt_access, stack) - offsetof(struct mt_access, width),
+	       "the ends of both have the same layout");
 
 struct mt_model {
 	struct mt_lane lanes[MT_LANES];

@@ -67,7 +67,7 @@ static inline uint64_t get_signed(struct mt_unpacker *u, enum mt_stream s)
 	return mt_unzigzag(get(u, s));
 }
 
-static inline uint64_t unpack_pc(struct mt_unpacker *u, struct mt_lane *l, unsigned control)
+static inline uint64_t unpack_pc(struct mt_unpacker *u, const struct mt_lane *l, unsigned control)
 {
 	uint64_t *next2 = mt_next2(&u->model, l), *next1 = mt_next1(&u->model, l);
 	uint64_t pc;
@@ -79,37 +79,18 @@ static inline uint64_t unpack_pc(struct mt_unpacker *u, struct mt_lane *l, unsig
 	default: pc = l->pc + get_signed(u, MT_S_PC); break;
 	}
 	mt_learn_pc(next2, next1, pc);
-	l->pc_before = l->pc;
-	l->pc = pc;
 	return pc;
 }
 
-static inline uint64_t unpack_addr(struct mt_unpacker *u, struct mt_lane *l, struct mt_site *s,
-				   unsigned control)
+static inline uint64_t unpack_addr(struct mt_unpacker *u, const struct mt_lane *l,
+				   const struct mt_site *s, unsigned control)
 {
-	uint64_t addr;
-
 	switch ((control & MT_C_ADDR) >> 2) {
-	case 0:  addr = s->addr + s->stride; break;
-	case 1:  addr = l->addr + s->step; break;
-	case 2:  addr = s->addr + get_signed(u, MT_S_ADDR); break;
-	default: addr = l->addr + get_signed(u, MT_S_ADDR); break;
+	case 0:  return s->addr + s->stride;
+	case 1:  return l->addr + s->step;
+	case 2:  return s->addr + get_signed(u, MT_S_ADDR);
+	default: return l->addr + get_signed(u, MT_S_ADDR);
 	}
-	s->stride = addr - s->addr;
-	s->step = addr - l->addr;
-	s->addr = l->addr = addr;
-	return addr;
-}
-
-static inline uint64_t unpack_paddr(struct mt_unpacker *u, struct mt_lane *l, uint64_t addr,
-				    uint32_t cpu, unsigned control)
-{
-	uint64_t *expected = mt_page(&u->model, mt_page_key(addr, cpu), l);
-
-	if (control & MT_C_PADDR)
-		*expected += get_signed(u, MT_S_PADDR);
-	l->offset = *expected;
-	return addr + l->offset;
 }
 
 static inline void unpack_ids(struct mt_unpacker *u, struct mt_site *s)
@@ -119,13 +100,9 @@ static inline void unpack_ids(struct mt_unpacker *u, struct mt_site *s)
 	s->stack += (uint32_t)get_signed(u, MT_S_IDS);
 }
 
-static inline void unpack_access(struct mt_unpacker *u, struct mt_lane *l, uint32_t cpu,
-				 unsigned control, struct mt_access *a)
+/* What only few accesses have: a surprise behind their address. */
+static void unpack_surprise(struct mt_unpacker *u, struct mt_site *s, unsigned control)
 {
-	uint64_t pc = unpack_pc(u, l, control);
-	struct mt_site *s = mt_site(&u->model, pc, cpu);
-	uint64_t addr = unpack_addr(u, l, s, control);
-
 	if (control & MT_C_SHAPE) {
 		s->width = (uint16_t)get(u, MT_S_SHAPE);
 		s->flags = (uint16_t)get(u, MT_S_SHAPE);
@@ -134,13 +111,29 @@ static inline void unpack_access(struct mt_unpacker *u, struct mt_lane *l, uint3
 		s->wait = get_signed(u, MT_S_TIME);
 	if (control & MT_C_IDS)
 		unpack_ids(u, s);
-	l->time += s->wait;
-	*a = (struct mt_access){
-		.hdr = { .kind = MT_KIND_access, .size = sizeof(*a), .cpu = cpu, .time = l->time },
-		.pc = pc, .addr = addr, .paddr = unpack_paddr(u, l, addr, cpu, control),
-		.width = s->width, .flags = s->flags,
-		.object = s->object, .field = s->field, .stack = s->stack,
-	};
+}
+
+static inline void unpack_access(struct mt_unpacker *u, struct mt_lane *l, uint32_t cpu,
+				 unsigned control, struct mt_access *a)
+{
+	uint64_t pc = unpack_pc(u, l, control);
+	struct mt_site *s = mt_site(&u->model, pc, cpu);
+	uint64_t addr = unpack_addr(u, l, s, control);
+	uint64_t *offset = mt_page(&u->model, mt_page_key(addr, cpu), l);
+
+	s->stride = addr - s->addr;
+	s->step = addr - l->addr;
+	s->addr = addr;
+	if (control & (MT_C_SHAPE | MT_C_TIME | MT_C_IDS))
+		unpack_surprise(u, s, control);
+	if (control & MT_C_PADDR)
+		*offset += get_signed(u, MT_S_PADDR);
+	*l = (struct mt_lane){ pc, l->pc, addr, l->time + s->wait, *offset };
+	a->hdr = (struct mt_hdr){ .kind = MT_KIND_access, .size = sizeof(*a), .cpu = cpu, .time = l->time };
+	a->pc = pc;
+	a->addr = addr;
+	a->paddr = addr + l->offset;
+	memcpy(&a->width, &s->width, MT_SITE_TAIL);
 }
 
 /* ---- a block ----------------------------------------------------------- */
@@ -153,16 +146,18 @@ struct output {
 
 static bool unpack_accesses(struct mt_unpacker *u, struct output *out, uint32_t cpu, uint64_t n)
 {
-	struct mt_lane *lane = &u->model.lanes[cpu % MT_LANES];
+	struct mt_lane lane = u->model.lanes[cpu % MT_LANES];	/* in registers */
 	struct part *control = &u->part[MT_S_CONTROL];
+	struct mt_access *to = (struct mt_access *)out->at;
 
 	if (n > (uint64_t)(control->end - control->at) ||
 	    n > (uint64_t)(out->end - out->at) / sizeof(struct mt_access))
 		return false;
-	for (uint64_t i = 0; i < n; i++) {
-		unpack_access(u, lane, cpu, *control->at++, (struct mt_access *)out->at);
-		out->at += sizeof(struct mt_access);
-	}
+	for (uint64_t i = 0; i < n; i++)
+		unpack_access(u, &lane, cpu, control->at[i], &to[i]);
+	u->model.lanes[cpu % MT_LANES] = lane;
+	control->at += n;
+	out->at += n * sizeof(*to);
 	out->accesses += (uint32_t)n;
 	return true;
 }

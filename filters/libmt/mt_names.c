@@ -98,31 +98,32 @@ static bool same_place(const struct mt_name *name, uint32_t process, uint64_t pc
 	return s->pc == pc && s->process == process;
 }
 
-/* Only the innermost frame is kept: no one line has room for all. */
+/* Only the innermost frame and the outermost are kept: no one line has room for all. */
 static int note_symbol(struct mt_names *n, const struct mt_symbol *s)
 {
+	struct mt_table *symbols = s->frame ? &n->outer : &n->symbols;
 	uint64_t key = symbol_key(s->process, s->pc);
 	uint64_t *place;
 	struct mt_name *at, *before = NULL;
 
-	if (s->frame)
+	if (s->frame && s->frame + 1 != s->frames)
 		return 0;
-	place = mt_table_put(&n->symbols, key);
+	place = mt_table_put(symbols, key);
 	if (!place)
 		return -1;
-	for (at = chain(&n->symbols, key); at && !same_place(at, s->process, s->pc); at = at->next)
+	for (at = chain(symbols, key); at && !same_place(at, s->process, s->pc); at = at->next)
 		before = at;
 	if (at && before)
 		before->next = at->next;
 	else if (at)
 		*place = (uintptr_t)at->next;
 	free(at);
-	return add(&n->symbols, key, &s->hdr);
+	return add(symbols, key, &s->hdr);
 }
 
-static const struct mt_symbol *symbol_of(const struct mt_names *n, uint32_t process, uint64_t pc)
+static const struct mt_symbol *symbol_in(const struct mt_table *symbols, uint32_t process, uint64_t pc)
 {
-	const struct mt_name *at = chain(&n->symbols, symbol_key(process, pc));
+	const struct mt_name *at = chain(symbols, symbol_key(process, pc));
 
 	while (at && !same_place(at, process, pc))
 		at = at->next;
@@ -131,9 +132,16 @@ static const struct mt_symbol *symbol_of(const struct mt_names *n, uint32_t proc
 
 const struct mt_symbol *mt_names_symbol(const struct mt_names *n, uint32_t process, uint64_t pc)
 {
-	const struct mt_symbol *s = symbol_of(n, process, pc);
+	const struct mt_symbol *s = symbol_in(&n->symbols, process, pc);
 
-	return s || !process ? s : symbol_of(n, 0, pc);	/* process 0: any */
+	return s || !process ? s : symbol_in(&n->symbols, 0, pc);	/* process 0: any */
+}
+
+const struct mt_symbol *mt_names_outer(const struct mt_names *n, uint32_t process, uint64_t pc)
+{
+	const struct mt_symbol *s = symbol_in(&n->outer, process, pc);
+
+	return s || !process ? s : symbol_in(&n->outer, 0, pc);
 }
 
 /* ---- all together ------------------------------------------------------ */
@@ -161,6 +169,7 @@ int mt_names_note(struct mt_names *n, const struct mt_hdr *rec)
 void mt_names_release(struct mt_names *n)
 {
 	clear(&n->symbols);
+	clear(&n->outer);
 	clear(&n->objects);
 	clear(&n->fields);
 	clear(&n->stacks);
@@ -177,7 +186,7 @@ static const struct {
 	{ "entry_pc", MT_KIND_symbol },
 	{ "object", MT_KIND_object }, { "object2", MT_KIND_object },
 	{ "field", MT_KIND_field }, { "field2", MT_KIND_field },
-	{ "stack", MT_KIND_stack }, { "parent", MT_KIND_stack },
+	{ "stack", MT_KIND_stack }, { "stack2", MT_KIND_stack }, { "parent", MT_KIND_stack },
 };
 
 const struct mt_type *mt_refers_to(const struct mt_field_info *f)
@@ -191,6 +200,32 @@ const struct mt_type *mt_refers_to(const struct mt_field_info *f)
 	return NULL;
 }
 
+static bool refers_to(const struct mt_type *rows, const struct mt_type *definition)
+{
+	for (unsigned i = 0; i < rows->n_fields; i++)
+		if (mt_refers_to(&rows->fields[i]) == definition)
+			return true;
+	return false;
+}
+
+bool mt_report_needs(const struct mt_hdr *rec, unsigned rows)
+{
+	const struct mt_type *type = mt_type_of(rec->kind);
+
+	switch (rec->kind) {
+	case MT_KIND_appdata:		/* moves for each operation */
+	case MT_KIND_symbol:		/* of objects and stacks, too */
+		return true;
+	case MT_KIND_label:
+	case MT_KIND_segment:
+	case MT_KIND_switch:
+		return false;
+	}
+	if (type && type->class == MT_CLASS_definition)
+		return refers_to(mt_type_of(rows), type);
+	return !type || type->class != MT_CLASS_event;
+}
+
 uint32_t mt_names_process(const struct mt_names *n, const struct mt_hdr *rec, uint64_t pc)
 {
 	const struct mt_type *t = mt_type_of(rec->kind);
@@ -199,6 +234,18 @@ uint32_t mt_names_process(const struct mt_names *n, const struct mt_hdr *rec, ui
 	if (f)			/* kernel code is process 0's, whoever entered it */
 		return pc >> 63 ? 0 : (uint32_t)mt_field_u64(rec, f);
 	return mt_cpus_process(&n->cpus, rec->cpu, pc);
+}
+
+/* Of a pc in field f: pc2 may have a process of its own. */
+static uint32_t process_of(const struct mt_names *n, const struct mt_hdr *rec,
+			   const struct mt_field_info *f, uint64_t pc)
+{
+	const struct mt_field_info *second = strcmp(f->name, "pc2") ? NULL :
+		mt_field_find(mt_type_of(rec->kind), "process2");
+
+	if (second)
+		return pc >> 63 ? 0 : (uint32_t)mt_field_u64(rec, second);
+	return mt_names_process(n, rec, pc);
 }
 
 const struct mt_hdr *mt_names_follow(const struct mt_names *n, const struct mt_hdr *rec,
@@ -212,7 +259,7 @@ const struct mt_hdr *mt_names_follow(const struct mt_names *n, const struct mt_h
 	value = mt_field_u64(rec, f);
 	switch (t->kind) {
 	case MT_KIND_symbol:
-		return (const void *)mt_names_symbol(n, mt_names_process(n, rec, value), value);
+		return (const void *)mt_names_symbol(n, process_of(n, rec, f, value), value);
 	case MT_KIND_object:
 		return (const void *)mt_names_object(n, (uint32_t)value);
 	case MT_KIND_field:
@@ -256,6 +303,86 @@ void mt_names_code(struct mt_out *o, const struct mt_symbol *s, uint64_t pc,
 	if (*module) {
 		mt_out_str(o, " in ");
 		escape(o, module, strlen(module));
+	}
+}
+
+const char *mt_names_storage(const struct mt_object *object)
+{
+	const struct mt_type *t = mt_type_of(MT_KIND_object);
+	const char *name = mt_value_name(mt_field_find(t, "storage")->values, object->storage);
+
+	return name ? name : "object";
+}
+
+static void string(struct mt_out *o, const struct mt_hdr *rec, unsigned n,
+		   void (*escape)(struct mt_out *o, const char *s, size_t len))
+{
+	const char *s = mt_string(rec, n);
+
+	escape(o, s, strlen(s));
+}
+
+void mt_names_thing(struct mt_out *o, const struct mt_object *object,
+		    void (*escape)(struct mt_out *o, const char *s, size_t len))
+{
+	if (*mt_string(&object->hdr, 0))
+		string(o, &object->hdr, 0, escape);
+	else
+		mt_out_str(o, mt_names_storage(object));
+	if (object->storage == MT_storage_stack || object->storage == MT_storage_percpu) {
+		mt_out_char(o, '@');
+		mt_out_dec(o, object->owner);
+	}
+}
+
+#define PATH_SHOWN 200
+
+void mt_names_path(struct mt_out *o, const char *path,
+		   void (*escape)(struct mt_out *o, const char *s, size_t len))
+{
+	char shown[PATH_SHOWN];
+	size_t len = 0;
+	unsigned depth = 0, cut = 0;	/* cut: the braces whose other words are left out */
+
+	for (; *path && len < sizeof(shown) - 4; path++) {
+		depth += *path == '{';
+		if (*path == '|' && depth && !cut) {
+			cut = depth;
+			memcpy(shown + len, "|...", 4);
+			len += 4;
+		}
+		if (*path == '}' && depth) {
+			cut = cut == depth ? 0 : cut;
+			depth--;
+		}
+		if (!cut)
+			shown[len++] = *path;
+	}
+	escape(o, shown, len);
+}
+
+void mt_names_place(struct mt_out *o, const struct mt_names *n, uint32_t object_id,
+		    uint32_t field_id, uint64_t addr,
+		    void (*escape)(struct mt_out *o, const char *s, size_t len))
+{
+	const struct mt_object *object = mt_names_object(n, object_id);
+	const struct mt_field *field = mt_names_field(n, field_id);
+	const char *path = field ? mt_string(&field->hdr, 1) : "";
+
+	if (!object) {
+		mt_out_hex(o, addr);
+		return;
+	}
+	if (*path && object->storage <= MT_storage_block)
+		string(o, &field->hdr, 0, escape);	/* its own name is the allocator's */
+	else
+		mt_names_thing(o, object, escape);
+	if (*path) {
+		mt_out_str(o, *path == '[' ? "" : ".");
+		mt_names_path(o, path, escape);
+	} else if (addr > object->addr && addr - object->addr < object->bytes) {
+		mt_out_char(o, '+');
+		mt_out_dec(o, addr - object->addr);
 	}
 }
 

@@ -17,6 +17,7 @@
 /* Zero-initialise it. */
 struct mt_names {
 	struct mt_table symbols;	/* hash of process and pc -> struct mt_name */
+	struct mt_table outer;		/* the same of outermost frames, where there are several */
 	struct mt_table objects, fields, stacks;	/* id -> struct mt_name */
 	struct mt_cpus cpus;
 };
@@ -27,8 +28,12 @@ struct mt_names {
  */
 MT_MUST_CHECK int mt_names_note(struct mt_names *n, const struct mt_hdr *rec);
 
-/* The definition (frame 0 of a symbol), or NULL; lives until the next note. */
+/*
+ * The definition, or NULL; lives until the next note.  Of a symbol frame 0; what
+ * it is inlined into, at last, is its outer one: the function that is called.
+ */
 const struct mt_symbol *mt_names_symbol(const struct mt_names *n, uint32_t process, uint64_t pc);
+const struct mt_symbol *mt_names_outer(const struct mt_names *n, uint32_t process, uint64_t pc);
 const struct mt_object *mt_names_object(const struct mt_names *n, uint32_t id);
 const struct mt_field *mt_names_field(const struct mt_names *n, uint32_t id);
 const struct mt_stack *mt_names_stack(const struct mt_names *n, uint32_t id);
@@ -40,6 +45,13 @@ const struct mt_type *mt_refers_to(const struct mt_field_info *f);
 const struct mt_hdr *mt_names_follow(const struct mt_names *n, const struct mt_hdr *rec,
 				     const struct mt_field_info *f);
 
+/*
+ * Whether who reads a report, of rows of that kind, needs rec too: what says of
+ * a stream what it is, and what such rows refer to, or the names of code.  Not
+ * needed are events, and context that only events are resolved by.
+ */
+bool mt_report_needs(const struct mt_hdr *rec, unsigned rows);
+
 /* The address space of rec's pcs: its own field, or that of its cpu. */
 uint32_t mt_names_process(const struct mt_names *n, const struct mt_hdr *rec, uint64_t pc);
 
@@ -49,6 +61,24 @@ uint32_t mt_names_process(const struct mt_names *n, const struct mt_hdr *rec, ui
  */
 void mt_names_code(struct mt_out *o, const struct mt_symbol *s, uint64_t pc,
 		   void (*escape)(struct mt_out *o, const char *s, size_t len));
+
+/* The kind of storage of an object: "heap". */
+const char *mt_names_storage(const struct mt_object *object);
+
+/* What an object is called: "counters", "runqueues@3" on cpu 3, "heap" for want of a name. */
+void mt_names_thing(struct mt_out *o, const struct mt_object *object,
+		    void (*escape)(struct mt_out *o, const char *s, size_t len));
+
+/*
+ * "d_lockref.count"; of a union the first member, {a|...}: that says enough, and
+ * unions in unions fill screens.
+ */
+void mt_names_path(struct mt_out *o, const char *path,
+		   void (*escape)(struct mt_out *o, const char *s, size_t len));
+
+/* "counters.hits", "struct queue.head" (of a heap block), "counters+8", or the address. */
+void mt_names_place(struct mt_out *o, const struct mt_names *n, uint32_t object, uint32_t field,
+		    uint64_t addr, void (*escape)(struct mt_out *o, const char *s, size_t len));
 
 /*
  * "system call __x64_sys_openat", "exception 14": why the kernel was entered

@@ -70,6 +70,16 @@ void mt_out_dec(struct mt_out *o, uint64_t n)
 	mt_out_bytes(o, p, (size_t)(digits + sizeof(digits) - p));
 }
 
+void mt_out_grouped(struct mt_out *o, uint64_t n)
+{
+	if (n >= 1000) {
+		mt_out_grouped(o, n / 1000);
+		mt_out_printf(o, ",%03u", (unsigned)(n % 1000));
+	} else {
+		mt_out_dec(o, n);
+	}
+}
+
 void mt_out_hex(struct mt_out *o, uint64_t n)
 {
 	char digits[18], *p = digits + sizeof(digits);
@@ -119,6 +129,30 @@ static unsigned utf8(const unsigned char *s, size_t len)
 	return 0;
 }
 
+size_t mt_utf8_span(const char *s, size_t len)
+{
+	size_t at = 0;
+	unsigned n = 1;
+
+	while (at < len && (n = utf8((const unsigned char *)s + at, len - at)))
+		at += n;
+	return at;
+}
+
+void mt_out_utf8(struct mt_out *o, const char *s, size_t len)
+{
+	for (;;) {
+		size_t n = mt_utf8_span(s, len);
+
+		mt_out_bytes(o, s, n);
+		if (n == len)
+			return;
+		mt_out_str(o, "\xef\xbf\xbd");
+		s += n + 1;
+		len -= n + 1;
+	}
+}
+
 /* C1 controls are two bytes in UTF-8; a terminal obeys them too. */
 static bool is_control(const unsigned char *s, unsigned n)
 {
@@ -160,7 +194,24 @@ void mt_out_text_string(struct mt_out *o, const char *str, size_t len)
 	}
 }
 
-static void text_flags(struct mt_out *o, const struct mt_value *v, uint64_t bits)
+void mt_out_html_string(struct mt_out *o, const char *str, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)str;
+	unsigned n;
+
+	for (size_t i = 0; i < len; i += n ? n : 1) {
+		n = utf8(s + i, len - i);
+		if (!n || is_control(s + i, n))
+			for (unsigned k = 0; k < (n ? n : 1); k++)
+				mt_out_printf(o, "\\x%02x", s[i + k]);
+		else if (strchr("<>&\"'", s[i]))
+			mt_out_printf(o, "&#%u;", s[i]);
+		else
+			mt_out_bytes(o, str + i, n);
+	}
+}
+
+void mt_out_flags(struct mt_out *o, const struct mt_value *v, uint64_t bits)
 {
 	const char *plus = "";
 
@@ -194,7 +245,7 @@ static void text_field(struct mt_out *o, const struct mt_hdr *rec, const struct 
 	}
 	n = mt_field_u64(rec, f);
 	if (f->show == MT_SHOW_FLAGS)
-		text_flags(o, f->values, n);
+		mt_out_flags(o, f->values, n);
 	else if (f->show == MT_SHOW_ENUM && (s = mt_value_name(f->values, n)))
 		mt_out_str(o, s);
 	else if (f->show == MT_HEX)

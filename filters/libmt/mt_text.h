@@ -29,15 +29,28 @@ void mt_out_bytes(struct mt_out *o, const char *s, size_t len);
 void mt_out_str(struct mt_out *o, const char *s);
 void mt_out_char(struct mt_out *o, char c);
 void mt_out_dec(struct mt_out *o, uint64_t n);
+void mt_out_grouped(struct mt_out *o, uint64_t n);	/* 20,123 */
 void mt_out_hex(struct mt_out *o, uint64_t n);		/* 0x1f */
 void mt_out_printf(struct mt_out *o, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* How many bytes, from the start of s, are whole UTF-8 sequences. */
+size_t mt_utf8_span(const char *s, size_t len);
+
+/* s with bytes that are not UTF-8 as U+FFFD, as in JSON, and nothing else changed. */
+void mt_out_utf8(struct mt_out *o, const char *s, size_t len);
+
+/* load+user; what has no name as hex; 0x0 for none. */
+void mt_out_flags(struct mt_out *o, const struct mt_value *values, uint64_t bits);
 
 /* A JSON string with its quotes. */
 void mt_out_json_string(struct mt_out *o, const char *s, size_t len);
 
 /* s with control characters, backslash and bytes that are not UTF-8 as \xNN. */
 void mt_out_text_string(struct mt_out *o, const char *s, size_t len);
+
+/* The same for HTML text and attributes in quotes: < > & " ' are references. */
+void mt_out_html_string(struct mt_out *o, const char *s, size_t len);
 
 /*
  * One record as a JSON object, without a newline:

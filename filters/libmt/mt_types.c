@@ -56,7 +56,7 @@ const struct mt_field_info mt_header_fields[2] = {
 };
 
 /* Kinds but for begin are small, so that a type is one load away. */
-#define KINDS 64
+#define KINDS 128
 
 static const struct mt_type *const *type_by_kind(void)
 {

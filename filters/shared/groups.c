@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which kind of thing an object is, for rows by type and by field. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../libmt/cli.h"
@@ -31,7 +32,8 @@ static size_t make_key(const struct groups *g, const struct mt_object *o, char *
 	return n + sizeof(pc);
 }
 
-static uint64_t number_of(struct groups *g, const char *key, size_t n)
+/* Of the kind with that key; id is an object of it. */
+static uint64_t number_of(struct groups *g, const char *key, size_t n, uint32_t id)
 {
 	struct group_name *found;
 
@@ -40,6 +42,8 @@ static uint64_t number_of(struct groups *g, const char *key, size_t n)
 		found = mt_xcalloc(1, sizeof(*found) + n);
 		memcpy(found->key, key, n);
 		found->number = ++g->n;
+		g->first = mt_xgrow(g->first, g->n - 1, &g->first_room, sizeof(*g->first));
+		g->first[g->n - 1] = id;
 		HASH_ADD(hh, g->names, key, n, found);
 	}
 	return found->number;
@@ -50,7 +54,15 @@ void groups_note(struct groups *g, const struct lines *t, const struct mt_object
 	char key[MT_RECORD_MAX];
 	size_t n = make_key(g, o, key);
 
-	*mt_xtable_put(&g->of_object, lines_scramble(t, o->id)) = number_of(g, key, n);
+	*mt_xtable_put(&g->of_object, lines_scramble(t, o->id)) = number_of(g, key, n, o->id);
+	*mt_xtable_put(&g->addr_of, lines_scramble(t, o->id)) = o->addr;
+}
+
+uint64_t groups_of(const struct groups *g, const struct lines *t, uint32_t object)
+{
+	const uint64_t *n = mt_table_get(&g->of_object, lines_scramble(t, object));
+
+	return n ? *n : 0;
 }
 
 void groups_release(struct groups *g)
@@ -62,5 +74,7 @@ void groups_release(struct groups *g)
 		free(n);
 	}
 	mt_table_release(&g->of_object);
-	g->n = 0;
+	mt_table_release(&g->addr_of);
+	free(g->first);
+	*g = (struct groups){ .apart = g->apart };
 }

@@ -7,6 +7,7 @@
 
 #include "../libmt/cli.h"
 #include "lines.h"
+#include "pairs.h"
 
 /* Lines that one entry of the page table leads to: a page's, at 64 bytes. */
 #define GROUP_BITS 6
@@ -130,9 +131,9 @@ static uint32_t new_context(struct lines *t, const struct context *c)
 	return (uint32_t)t->n_contexts++;
 }
 
-static uint32_t find_context(struct lines *t, const struct mt_kentry *k)
+static uint32_t find_context(struct lines *t, uint64_t pc, uint32_t number, uint32_t cause)
 {
-	struct context want = { .pc = k->pc, .number = k->number, .cause = k->cause };
+	struct context want = { .pc = pc, .number = number, .cause = cause };
 	uint64_t h = want.pc * t->seed[0] + (want.number ^ (uint64_t)want.cause << 32) * t->seed[1];
 	uint64_t *last = mt_xtable_put(&t->context_of, h);
 	uint32_t i;
@@ -164,7 +165,8 @@ void lines_init(struct lines *t, unsigned bits, uint64_t shift, const struct mt_
 {
 	static struct share none = { .cpu = UINT32_MAX };
 
-	*t = (struct lines){ .bits = bits, .shift = shift, .max_width = b->line,
+	*t = (struct lines){ .bits = bits, .shift = shift, .cpus = b->cpus,
+			     .max_width = b->line,
 			     .cold = b->options & MT_option_cold };
 	t->words = bits <= 6 ? 1 : 1u << (bits - 6);
 	init_seed(t);
@@ -204,11 +206,13 @@ void lines_release(struct lines *t)
 		mt_table_release(&t->pair_ids[i]);
 	mt_table_release(&t->context_of);
 	mt_table_release(&t->moves_by);
+	mt_table_release(&t->grain_of);
 	mt_entries_release(&t->entries);
 	mt_table_release(&t->running.task);
 	mt_table_release(&t->running.process);
 	free(t->contexts);
 	free(t->subjects);
+	free(t->grains);
 	free(t->cpu);
 	*t = (struct lines){ 0 };
 }
@@ -255,16 +259,41 @@ static uint32_t find_subject(struct lines *t, const struct cpu *c, const struct 
 	return t->memo[i].id;
 }
 
+static bool same_grain(const struct grain *a, const struct grain *b)
+{
+	return a->addr == b->addr && a->offset == b->offset && a->width == b->width &&
+	       a->task == b->task && a->stack == b->stack && a->subject == b->subject;
+}
+
+/* Its number, from 1. */
+static uint32_t grain_id(struct lines *t, struct grain want)
+{
+	uint64_t h = want.addr * t->seed[0] + ((uint64_t)want.width << 32 | want.subject) * t->seed[1] +
+		     ((uint64_t)want.task << 32 | want.stack) * t->seed[2] + want.offset * t->seed[3];
+	uint64_t *last = mt_xtable_put(&t->grain_of, h);
+
+	for (uint32_t i = (uint32_t)*last; i; i = t->grains[i - 1].next)
+		if (same_grain(&t->grains[i - 1], &want))
+			return i;
+	if (t->n_grains == UINT32_MAX)
+		mt_die(MT_FAIL, "more than %u addresses: split the stream", UINT32_MAX);
+	want.next = (uint32_t)*last;
+	t->grains = mt_xgrow(t->grains, t->n_grains, &t->grain_room, sizeof(*t->grains));
+	t->grains[t->n_grains++] = want;
+	*last = t->n_grains;
+	return (uint32_t)t->n_grains;
+}
+
 /* ---- cpus -------------------------------------------------------------- */
 
 static void learn_runs(struct lines *t, struct cpu *c)
 {
 	const struct mt_kentry *k = mt_entries_current(&t->entries, c->id);
 
-	c->context = k ? find_context(t, k) : 0;
+	c->context = k ? find_context(t, k->pc, k->number, k->cause) : 0;
+	c->task = mt_cpus_task(&t->running, c->id);
 	for (int kernel = 0; kernel < 2; kernel++) {
-		/* with apart, an entry is one thing, whoever called the kernel */
-		c->process[kernel] = kernel || (k && t->apart) ? 0 :
+		c->process[kernel] = kernel || (k && t->one_kernel) ? 0 :
 			mt_cpus_process(&t->running, c->id, 0);
 		c->subject[kernel] = subject_id(t, &(struct subject){
 			.process = c->process[kernel], .context = t->apart ? c->context : 0 });
@@ -277,7 +306,7 @@ static uint32_t new_cpu(struct lines *t, uint32_t id)
 
 	if (!*index) {
 		t->cpu = mt_xgrow(t->cpu, t->n_cpus, &t->cpu_room, sizeof(*t->cpu));
-		t->cpu[t->n_cpus].id = id;
+		t->cpu[t->n_cpus] = (struct cpu){ .id = id };
 		learn_runs(t, &t->cpu[t->n_cpus]);
 		*index = ++t->n_cpus;
 		if (id < 256)
@@ -309,9 +338,10 @@ void lines_runs(struct lines *t, const struct mt_hdr *rec)
 
 static struct line *new_line(struct lines *t, const struct touch *x)
 {
-	struct line *l = pool_at(&t->lines, pool_new(&t->lines));
+	uint32_t i = pool_new(&t->lines);
+	struct line *l = pool_at(&t->lines, i);
 
-	*l = (struct line){ .number = x->number, .addr = x->addr, .share_room = 1, .version = 1,
+	*l = (struct line){ .index = i, .number = x->number, .addr = x->addr, .share_room = 1, .version = 1,
 			    .epoch = 1, .everywhere = !t->cold };
 	l->shares = &l->one;
 	return l;
@@ -377,6 +407,7 @@ static struct share *new_share(struct lines *t, struct line *l, uint32_t cpu)
 	uint32_t i = pool_new(&t->shares);
 	struct share *s = share_at(t, i);
 
+	t->cpu[cpu].counts = true;
 	if (l->n_shares == l->share_room || (l->n_shares > 4 && l->n_shares * 4 >= l->share_room * 3))
 		grow_shares(t, l);
 	*s = (struct share){ .line = l, .number = l->number, .cpu = cpu, .alone = !l->n_shares,
@@ -469,6 +500,8 @@ struct tally *find_tally(struct lines *t, struct share *s, uint64_t hash, uint64
 		y = search_tally(s, hash, pc, subject);
 	}
 	s->n_tallies++;
+	if (t->grain & GRAIN_PLACE)
+		offset = t->n_tallies < TALLY_MOVED - 1 ? t->n_tallies++ : t->n_tallies;
 	*y = (struct tally){ .pc = pc, .subject = subject, .where = offset };
 	return y;
 }
@@ -476,26 +509,32 @@ struct tally *find_tally(struct lines *t, struct share *s, uint64_t hash, uint64
 static struct moves *tally_moves(struct lines *t, struct tally *y, unsigned offset, uint32_t context)
 {
 	if (!(y->where & TALLY_MOVED)) {
-		y->where = TALLY_MOVED | pool_new(&t->moves);
-		*(struct moves *)pool_at(&t->moves, y->where & ~TALLY_MOVED) =
-			(struct moves){ .offset = offset, .context = context };
+		const uint32_t age = pool_new(&t->moves);
+
+		y->where = TALLY_MOVED | age;
+		*(struct moves *)pool_at(&t->moves, age) = (struct moves){
+			.offset = (uint16_t)offset, .context = (uint16_t)context, .age = age };
 	}
 	return pool_at(&t->moves, y->where & ~TALLY_MOVED);
 }
 
 struct site lines_site(const struct lines *t, const struct share *s, const struct tally *y)
 {
-	const struct moves none = { .offset = y->where };
+	const struct moves none = { .offset = (uint16_t)y->where, .age = TALLY_MOVED | y->where };
 	const uint64_t counts = (1ull << TALLY_FLAGS) - 1;
+	const struct grain *g = t->grain ? &t->grains[y->subject - 1] : NULL;
+	const struct subject *subject = &t->subjects[(g ? g->subject : y->subject) - 1];
 	const struct moves *m = y->where & TALLY_MOVED ?
 		pool_at(&t->moves, y->where & ~TALLY_MOVED) : &none;
 
 	return (struct site){
-		.line = s->line, .pc = y->pc, .cpu = t->cpu[s->cpu].id,
+		.line = s->line, .grain = g, .pc = y->pc,
+		.cpu = t->cpu[s->cpu].id, .cpu_index = s->cpu,
 		.accesses = { y->count[LOADS] & counts, y->count[STORES] & counts },
 		.moves = m->all, .true_moves = m->true_moves, .false_moves = m->false_moves,
-		.subject = t->subjects[y->subject - 1], .context = m->context, .part = y->where,
-		.offset = (uint16_t)m->offset,
+		.subject = *subject, .entry = &t->contexts[subject->context],
+		.context = m->context, .part = y->where, .age = m->age,
+		.offset = (uint16_t)(t->grain & GRAIN_PLACE ? g->offset : m->offset),
 		.flags = (uint16_t)((y->count[LOADS] | y->count[STORES]) >> TALLY_FLAGS),
 	};
 }
@@ -545,18 +584,19 @@ static inline bool cold(unsigned words, struct share *s, bool store)
 	       (store || empty(words, mask_of(words, s, READ)));
 }
 
-static inline void judge(unsigned words, bool complete, struct share *s, const uint64_t *bytes,
-			 bool store, struct moves *p)
+static inline enum move judge(unsigned words, bool complete, struct share *s,
+			      const uint64_t *bytes, bool store)
 {
 	const uint64_t *known = mask_of(words, s, store ? TOUCHED : NEWS);
 	const uint64_t *maybe = mask_of(words, s, store ? MAYBE_TOUCHED : MAYBE_NEWS);
 
 	if (cold(words, s, store))
-		return;
+		return MOVE_UNDECIDED;
 	if (meet(words, known, bytes))
-		p->true_moves++;
-	else if (!empty(words, known) && (complete || !meet(words, maybe, bytes)))
-		p->false_moves++;
+		return MOVE_TRUE;
+	if (!empty(words, known) && (complete || !meet(words, maybe, bytes)))
+		return MOVE_FALSE;
+	return MOVE_UNDECIDED;
 }
 
 /* After an access nothing is new to this cpu. */
@@ -645,18 +685,27 @@ static inline void count(struct tally *y, unsigned flags)
 }
 
 /* Nearly all tallies move lines in one context only: others cost a look-up. */
-static __attribute__((noinline))
-void count_move(unsigned words, struct lines *t, struct share *s, const uint64_t *bytes,
-		struct tally *y, unsigned offset, bool store)
+static struct moves *add_moves(struct lines *t, struct tally *y, unsigned offset, uint32_t context,
+			       uint64_t n)
 {
-	const uint32_t context = t->cpu[s->cpu].context;
 	struct moves *m = tally_moves(t, y, offset, context);
 
-	m->all++;
-	if (m->context != context)
-		++*mt_xtable_put(&t->moves_by, lines_moves_key(y->where, context));
-	if (!s->alone)
-		judge(words, t->complete, s, bytes, store, m);
+	m->all += n;
+	if (m->context != context && n)
+		*mt_xtable_put(&t->moves_by, lines_moves_key(y->where, context)) += n;
+	return m;
+}
+
+static __attribute__((noinline))
+enum move count_move(unsigned words, struct lines *t, struct share *s, const uint64_t *bytes,
+		     struct tally *y, unsigned offset, bool store)
+{
+	struct moves *m = add_moves(t, y, offset, t->cpu[s->cpu].context, 1);
+	enum move what = s->alone ? MOVE_UNDECIDED : judge(words, t->complete, s, bytes, store);
+
+	m->true_moves += what == MOVE_TRUE;
+	m->false_moves += what == MOVE_FALSE;
+	return what;
 }
 
 /* What an access to a line that others use as well means for them, and they for it. */
@@ -667,14 +716,18 @@ static __attribute__((noinline)) void share(unsigned words, struct lines *t, str
 	tell(words, t, s->line, s, bytes, store);
 }
 
-/* A piece of an access, on its line.  words is t->words, and nearly always a constant 1. */
+/*
+ * A piece of an access, on its line.  words is t->words, and nearly always a
+ * constant 1; fine, whether t->grain asks for something, always is.
+ */
 static inline __attribute__((always_inline))
-void settle(unsigned words, struct lines *t, struct share *s, const struct touch x)
+void settle(unsigned words, bool fine, struct lines *t, struct share *s, const struct touch x)
 {
 	uint64_t bytes[LINE_MAX / 64];
 	struct tally *y = tally_at(s, x.hash);
 	bool store = x.flags & MT_access_flag_store;
 	bool moved = x.flags & MT_access_flag_moved;
+	enum move what = MOVE_NONE;
 
 	if (y->pc != x.pc || y->subject != x.subject)
 		y = find_tally(t, s, x.hash, x.pc, x.subject, x.offset);
@@ -682,7 +735,9 @@ void settle(unsigned words, struct lines *t, struct share *s, const struct touch
 	if (!t->trust)
 		moved = move(s->line, s, store);
 	if (moved)
-		count_move(words, t, s, bytes, y, x.offset, store);
+		what = count_move(words, t, s, bytes, y, x.offset, store);
+	if (fine && t->pairs)
+		pairs_note(t->pairs, t, s, &x, what);
 	count(y, x.flags);
 	/* without a branch, which would be guessed wrong too often */
 	add_mask_if(words, mask_of(words, s, READ), bytes, !store || x.flags & MT_access_flag_load);
@@ -727,16 +782,41 @@ void look_ahead(struct lines *t, unsigned bits, const struct mt_access *a, struc
 	}
 }
 
-static void settle_piece(struct lines *t, const struct touch *x)
+static struct share *find_share(struct lines *t, const struct touch *x)
 {
 	struct share *s = *cache_place(t, x->number, x->cpu);
 
-	if (!is_share(s, x->number, x->cpu))
-		s = search_share(t, x);
-	if (t->words == 1)
-		settle(1, t, s, *x);
+	return is_share(s, x->number, x->cpu) ? s : search_share(t, x);
+}
+
+static void settle_piece(struct lines *t, const struct touch *x)
+{
+	struct share *s = find_share(t, x);
+
+	if (t->grain)
+		settle(t->words, true, t, s, *x);
+	else if (t->words == 1)
+		settle(1, false, t, s, *x);
 	else
-		settle(t->words, t, s, *x);
+		settle(t->words, false, t, s, *x);
+}
+
+/* Makes the subject of a touch that of its grain. */
+static void refine(struct lines *t, struct touch *x, uint64_t addr, uint32_t task, uint32_t stack)
+{
+	struct grain g = { .subject = x->subject };
+
+	if (t->grain & GRAIN_PLACE) {
+		g.addr = addr;
+		g.offset = x->offset;
+		g.width = x->width;
+	}
+	if (t->grain & GRAIN_TASK)
+		g.task = task;
+	if (t->grain & GRAIN_STACK)
+		g.stack = stack;
+	x->subject = grain_id(t, g);
+	x->hash = tally_hash(t, x->pc, x->subject);
 }
 
 /* Any access: of a line that is new, or that crosses one of the size that we look at. */
@@ -751,12 +831,14 @@ void take_slowly(struct lines *t, const struct mt_access *a, const struct ahead 
 	while (left) {
 		unsigned offset = (unsigned)at & (size - 1);
 		unsigned width = left < size - offset ? left : size - offset;
-		const struct touch x = {
+		struct touch x = {
 			.pc = a->pc, .number = at >> t->bits, .addr = addr - offset, .hash = ahead->hash,
 			.cpu = ahead->cpu, .subject = ahead->subject,
 			.offset = (uint16_t)offset, .width = (uint16_t)width, .flags = a->flags,
 		};
 
+		if (t->grain)
+			refine(t, &x, addr, t->cpu[x.cpu].task, a->stack);
 		settle_piece(t, &x);
 		left -= width;
 		at += width;
@@ -776,7 +858,7 @@ void take(unsigned words, struct lines *t, unsigned bits, const struct mt_access
 	};
 
 	if (ahead->share && x.width && x.width <= t->max_width && x.offset + x.width <= size)
-		settle(words, t, ahead->share, x);
+		settle(words, false, t, ahead->share, x);
 	else
 		take_slowly(t, a, ahead);
 }
@@ -792,8 +874,23 @@ void take_some(unsigned words, struct lines *t, unsigned bits, const struct mt_a
 		take(words, t, bits, &a[i], &ahead[i]);
 }
 
+/* Subjects that are told apart by place are too many to look ahead for. */
+static void take_fine(struct lines *t, const struct mt_access *a, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t cpu = cpu_index(t, a[i].hdr.cpu);
+		const struct ahead ahead = { .cpu = cpu, .subject = subject_of(t, &a[i], &t->cpu[cpu]) };
+
+		take_slowly(t, &a[i], &ahead);
+	}
+}
+
 void lines_accesses(struct lines *t, const struct mt_access *a, size_t n)
 {
+	if (t->grain) {
+		take_fine(t, a, n);
+		return;
+	}
 	while (n) {
 		size_t some = n < AT_ONCE ? n : AT_ONCE;
 
@@ -804,4 +901,87 @@ void lines_accesses(struct lines *t, const struct mt_access *a, size_t n)
 		a += some;
 		n -= some;
 	}
+}
+
+/* ---- rows in the place of accesses ---------------------------------------- */
+
+static void add_count(struct tally *y, int which, uint64_t n, uint32_t flags)
+{
+	const uint64_t most = (1ull << TALLY_FLAGS) - 1;
+	uint64_t have = y->count[which] & most;
+
+	if (!n)
+		return;
+	y->count[which] += n < most - have ? n : most - have;
+	y->count[which] |= (uint64_t)(flags & 0xffff & ~(uint32_t)MT_access_flag_moved) << TALLY_FLAGS;
+}
+
+static uint32_t use_subject(struct lines *t, const struct mt_use *u, uint32_t context)
+{
+	return subject_id(t, &(struct subject){
+		.process = u->entry_pc && t->one_kernel ? 0 : u->process,
+		.object = u->object, .field = u->field, .context = t->apart ? context : 0 });
+}
+
+static void add_use(struct lines *t, const struct mt_use *u, struct share *s, struct tally *y,
+		    uint32_t context)
+{
+	uint64_t bytes[LINE_MAX / 64];
+	bool first = !(y->where & TALLY_MOVED);
+	struct moves *m = add_moves(t, y, u->offset, context, u->moves);
+
+	add_count(y, LOADS, u->loads, u->flags);
+	add_count(y, STORES, u->stores, u->flags);
+	set_bits(bytes, t->words, u->offset, u->width);
+	add_mask_if(t->words, mask_of(t->words, s, READ), bytes,
+		    u->loads || u->flags & MT_access_flag_load);
+	add_mask_if(t->words, mask_of(t->words, s, WRITTEN), bytes, u->stores);
+	m->true_moves += u->true_moves;
+	m->false_moves += u->false_moves;
+	if (first || u->age < m->age) {
+		m->age = (uint32_t)u->age;
+		m->offset = (uint16_t)u->offset;
+	}
+}
+
+void lines_use(struct lines *t, const struct mt_use *u)
+{
+	uint32_t context = u->entry_pc ? find_context(t, u->entry_pc, u->number, u->cause) : 0;
+	struct touch x = {
+		.pc = u->pc, .number = (u->line + t->shift) >> t->bits, .addr = u->line_addr,
+		.cpu = cpu_index(t, u->hdr.cpu), .subject = use_subject(t, u, context),
+		.offset = (uint16_t)u->offset, .width = (uint16_t)u->width,
+	};
+	struct share *s = find_share(t, &x);
+
+	x.hash = tally_hash(t, x.pc, x.subject);
+	if (t->grain)
+		refine(t, &x, u->addr, u->task, 0);
+	add_use(t, u, s, find_tally(t, s, x.hash, x.pc, x.subject, x.offset), context);
+}
+
+/* ---- another run ---------------------------------------------------------- */
+
+static void clear_share(struct lines *t, struct share *s)
+{
+	drop_table(&t->tables, s->tallies, s->bits);
+	s->bits = 1;
+	s->tallies = new_table(&t->tables, 1);
+	s->n_tallies = 0;
+	memset(s->mask, 0, MASKS * t->words * sizeof(*s->mask));
+}
+
+void lines_clear(struct lines *t)
+{
+	for (uint32_t i = 0; i < t->shares.used; i++)
+		clear_share(t, share_at(t, i));
+	for (uint32_t i = 0; i < t->lines.used; i++) {
+		struct line *l = pool_at(&t->lines, i);
+
+		l->epoch++;
+		l->best = l->other = NULL;
+	}
+	t->n_tallies = 0;
+	t->moves.used = 0;
+	mt_table_release(&t->moves_by);
 }

@@ -6,6 +6,7 @@
  *	line		one cache line
  *	share		what one cpu did to one line
  *	tally		what one instruction did to one share
+ *	grain		what else tells tallies apart, where a report asks for it
  *	site		a tally with all that it stands for, made for the report
  *
  * Memory grows with distinct lines and tallies, never with accesses.  Accesses
@@ -35,6 +36,8 @@
 #include "../libmt/mt.h"
 #include "../libmt/mt_entries.h"
 
+struct pairs;
+
 #define LINE_MIN 8
 #define LINE_MAX 4096
 
@@ -42,8 +45,9 @@
 struct tally {
 	uint64_t pc;
 	uint64_t count[2];		/* LOADS, STORES: how many, and TALLY_FLAGS: which flags */
-	uint32_t subject;		/* index in lines.subjects + 1 */
-	uint32_t where;			/* offset of the first access, or TALLY_MOVED + index in lines.moves */
+	uint32_t subject;		/* index in lines.subjects + 1; with lines.grain in lines.grains */
+	uint32_t where;			/* offset of the first access (with GRAIN_PLACE: how many
+					   tallies are older), or TALLY_MOVED + index in lines.moves */
 };
 
 enum { LOADS, STORES };			/* what only reads; what writes */
@@ -53,8 +57,9 @@ enum { LOADS, STORES };			/* what only reads; what writes */
 /* Moves of a tally.  What is neither true nor false is not decided. */
 struct moves {
 	uint64_t all, true_moves, false_moves;
-	uint32_t offset;		/* in the line, of the first */
-	uint32_t context;		/* of the first; mostly of all */
+	uint16_t offset;		/* in the line, of the first */
+	uint16_t context;		/* of the first; mostly of all */
+	uint32_t age;			/* the older, the smaller */
 };
 
 /* In whose name an instruction runs, and on what: what makes tallies of one pc differ. */
@@ -63,14 +68,30 @@ struct subject {
 	uint32_t context;		/* with lines.apart, else 0 */
 };
 
+/* Parts of a grain that are asked for; the others are 0. */
+enum { GRAIN_PLACE = 1, GRAIN_TASK = 2, GRAIN_STACK = 4 };
+
+/* A subject at one place, of one task, behind one call stack. */
+struct grain {
+	uint64_t addr;			/* virtual, of the first byte */
+	uint32_t offset, width;		/* in the line */
+	uint32_t task, stack;
+	uint32_t subject;		/* index in lines.subjects + 1 */
+	uint32_t next;			/* with the same hash */
+};
+
 /* What a tally means. */
 struct site {
 	const struct line *line;
+	const struct grain *grain;	/* NULL without */
+	const struct context *entry;	/* of its subject */
 	uint64_t pc, accesses[2], moves, true_moves, false_moves;
 	uint32_t cpu;			/* its id */
+	uint32_t cpu_index;
 	struct subject subject;
 	uint32_t context;		/* of its first move; mostly of all */
 	uint32_t part;			/* for lines_moves_key */
+	uint32_t age;			/* the smaller, the older: first what moved, then the rest */
 	uint16_t offset, flags;		/* all that its accesses had, but moved */
 };
 
@@ -107,6 +128,7 @@ struct line {
 	uint32_t version;		/* counts stores that moved it */
 	uint32_t holders;		/* shares with this version */
 	uint32_t epoch;			/* counts how often a share's masks were cleared */
+	uint32_t index;			/* in lines.lines */
 	bool everywhere;		/* as at the start: every cpu holds it */
 	/* for the report */
 	uint8_t class;			/* sharing by its bytes */
@@ -123,6 +145,8 @@ struct cpu {
 	uint32_t process[2];
 	uint32_t subject[2];		/* when nothing is known of the address */
 	uint32_t context;		/* of its entry; 0: none is current */
+	uint32_t task;
+	bool counts;			/* it has made accesses */
 };
 
 /* Why code runs: for which entry to the kernel.  There are as many as that has entry functions. */
@@ -156,10 +180,14 @@ struct touch {
 struct lines {
 	/* set before the first access */
 	unsigned bits;			/* line size is 1 << bits */
+	uint32_t cpus;			/* of the guest; 0: not known */
 	uint64_t shift;			/* moves line borders down by that many bytes */
 	bool cold;			/* at the start nobody holds a line, not everybody */
 	unsigned max_width;		/* of an access: the tracer's line size */
+	unsigned grain;			/* GRAIN_...: tallies are told apart by that, too */
 	bool apart;			/* tallies of different contexts are different */
+	bool one_kernel;		/* and an entry is the same, whoever made it */
+	struct pairs *pairs;		/* learn who takes from whom; or NULL; with grain only */
 
 	/* may change on the way */
 	bool trust;			/* the records' moved flag says what moved; else the rule */
@@ -176,7 +204,10 @@ struct lines {
 		size_t left;			/* bytes of the last chunk */
 		struct spare *spare[64];	/* by bits: the first one */
 	} tables;
-	size_t n_tallies;
+	uint32_t n_tallies;		/* with GRAIN_PLACE */
+	struct grain *grains;
+	size_t n_grains, grain_room;
+	struct mt_table grain_of;	/* hash -> the last with it, + 1 */
 	struct subject *subjects;
 	size_t n_subjects, subject_room;
 	struct mt_table pair_ids[3];	/* two numbers, scrambled -> a number for both */
@@ -196,9 +227,18 @@ struct lines {
 void lines_init(struct lines *t, unsigned bits, uint64_t shift, const struct mt_begin *b);
 void lines_release(struct lines *t);
 
+/* Forgets all accesses, but not where the lines are: another run begins. */
+void lines_clear(struct lines *t);
+
 /* Takes n accesses that stand behind each other; a switch, entry or mode record. */
 void lines_accesses(struct lines *t, const struct mt_access *a, size_t n);
 void lines_runs(struct lines *t, const struct mt_hdr *rec);
+
+/* Takes a row of another mt-shared in the place of the accesses that it counts. */
+void lines_use(struct lines *t, const struct mt_use *u);
+
+/* What a move was for; undecided when the first time or the log does not tell. */
+enum move { MOVE_NONE, MOVE_UNDECIDED, MOVE_TRUE, MOVE_FALSE };
 
 #define HUGE_PAGE (2u << 20)		/* bytes of a chunk */
 

@@ -7,7 +7,7 @@ prefix=$("$SRC/kernel/build-kernel" --print 2>/dev/null) || skip_all 'no kernel:
 vmlinux=$prefix/mscan.kern
 [ -f "$vmlinux" ] && [ -f "$prefix/mtrace.ko" ] || skip_all "no kernel with hooks in $prefix"
 [ -f "$B/libmtrace.so" ] && [ -x "$B/mtrace-magic" ] || skip_all 'no tracer: make tracer'
-[ -x "$B/micro" ] || skip_all 'no micro: make helpers'
+[ -x "$B/mosbench/micro" ] || skip_all 'no micro: make helpers'
 command -v busybox >/dev/null || skip_all 'no busybox: apt-get install busybox-static'
 
 # traced LOG OPTIONS...: four cpus, recording as micro says.  With a clock of
@@ -16,7 +16,7 @@ traced() {
 	log=$1
 	shift
 	run qemu-mtrace-linux --cores 4 --ram 512 --timeout 15 --trace guest --reproducible \
-		--mtrace-file "$log" --copy "$B/micro,/micro" "$@"
+		--mtrace-file "$log" --copy "$B/mosbench/micro,/micro" "$@"
 }
 
 # rows RUN BY [ALL]: rows of a run in the stream "labelled", see guest/rows

@@ -190,7 +190,7 @@ def check_summary(header, found):
     need(ranges == want, "the ranges")
     bits = sum(1 << c for c in {struct.unpack_from("<I", r, 4)[0] % 256 for r in events})
     need(int.from_bytes(cpus, "little") == bits, "the cpus")
-    need(pages == sum(1 << p for p in {(t[6] // 4096 * GOLD % U64 >> 32) >> 26 for t in touches}),
+    need(pages == sum(1 << p for p in {(t[6] // 256 * GOLD % U64 >> 32) >> 26 for t in touches}),
          "the pages")
 
 

@@ -23,7 +23,8 @@ def log(seed):
     mode = rnd.choice(["off", "all", "all", "movement", "movement", "kernel"])
     cold = rnd.random() < 0.3
     sample = rnd.choice([0, 1, 1, 1, 3])
-    print("begin line=%d mode=%s options=%s sample=%d" % (size, mode, "cold" if cold else "0", sample))
+    print("begin line=%d mode=%s options=%s sample=%d cpus=%d" %
+          (size, mode, "cold" if cold else "0", sample, rnd.choice([0, 0, 8])))
     cpus = rnd.sample([0, 1, 2, 3, 5, 99, 255, 256, 0x80000001, 0xffffffff], rnd.randint(1, 6))
     base = rnd.choice([0, 0x1000, 0x7000fffff000, (1 << 64) - 4 * size, 3 << 48 | 0x1000])
     bytes_used = rnd.choice([8, size, 3 * size])
@@ -86,9 +87,10 @@ def log(seed):
         if rnd.random() < 0.2:
             flags = flags + ["atomic"]
         at = (base + offset) % (1 << 64)
-        print("access cpu=%d pc=%#x addr=%#x paddr=%#x width=%d flags=%s object=%d field=%d" %
-              (cpu, rnd.choice(pcs), (at + 0x10000) % (1 << 64), at, width, flags_text(flags),
-               rnd.randint(0, objects), rnd.randint(0, 2)))
+        alias = 0x10000 if rnd.random() < 0.9 else 0x30000      # the same bytes, elsewhere
+        print("access cpu=%d pc=%#x addr=%#x paddr=%#x width=%d flags=%s object=%d field=%d stack=%d" %
+              (cpu, rnd.choice(pcs), (at + alias) % (1 << 64), at, width, flags_text(flags),
+               rnd.randint(0, objects), rnd.randint(0, 2), rnd.randint(0, 2)))
     print("end")
 
 

@@ -249,7 +249,7 @@ static void header_tells_what_is_inside(void **state)
 	assert_true(b.pc_min == 7 && b.pc_max == 9);
 	assert_true(b.paddr_min == 0x40 && b.paddr_max == 0x5000);
 	assert_true(b.cpus[0] == 1ull << 3 && !b.cpus[1] && !b.cpus[2] && b.cpus[3] == 1ull << 8);
-	assert_true(b.pages == (1ull << (mt_log_page(0x5000) >> 26) | 1ull << (mt_log_page(0x40) >> 26)));
+	assert_true(b.granules == (1ull << (mt_log_granule(0x5000) >> 26) | 1ull << (mt_log_granule(0x40) >> 26)));
 }
 
 static int set_up(void **state)

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Serial sections: what mt-serial counts while it reads.
+ *
+ * Everything is counted in cells: one for each row of the report, cpu and place
+ * of acquisition.  That is the finest grain that the report needs, and what
+ * --partial writes, as rows of one cpu and one place.
+ */
+#ifndef MT_LOCKS_SECTIONS_H
+#define MT_LOCKS_SECTIONS_H
+
+#include "holds.h"
+
+/* What a cell, or a row, stands for; members that do not count are 0. */
+struct section_key {
+	uint64_t addr, pc;
+	uint32_t name, object, task, cpu, process;	/* name: 0 is "" */
+	uint16_t section, read;
+};
+
+struct cell {
+	uint64_t instructions, waited, longest, acquires, contended, failed;
+	uint64_t moves, wait_moves, atomics, wait_atomics, mismatches;
+	uint64_t addr;			/* of all; 0 when there are several */
+	uint32_t object;		/* the same */
+};
+
+/* Moves by an instruction, in all sections of a row. */
+struct site_key {
+	struct section_key row;
+	uint64_t pc, process;
+};
+
+struct sections {
+	unsigned by;			/* MT_serial_by_... */
+	struct mt_intern *names;
+	struct mt_intern cell_keys, site_keys;
+	struct cell *cells;		/* by number of their key */
+	uint64_t *site_moves;
+	size_t cell_room, site_room;
+	struct mt_work work;		/* totals that do not follow from the cells */
+};
+
+void sections_init(struct sections *s, unsigned by, struct mt_intern *names);
+void sections_clear(struct sections *s);
+
+void cell_add(struct cell *to, const struct cell *c);
+
+/* The row that a cell is a part of. */
+struct section_key sections_row(const struct sections *s, const struct section_key *k);
+
+/* Adds what c counts to the cell of k: of which what --by leaves out is ignored. */
+void sections_add(struct sections *s, struct section_key k, const struct cell *c);
+void sections_add_moves(struct sections *s, struct section_key k, uint64_t pc, uint64_t moves);
+
+/* Adds a row of a partial report. */
+void sections_add_row(struct sections *s, const struct mt_serial *rec);
+void sections_add_site(struct sections *s, const struct mt_locked *rec);
+void sections_add_work(struct sections *s, const struct mt_work *rec);
+
+/* How the report is made: see mt-serial(1). */
+struct serial_report {
+	struct mt_writer *out;
+	uint64_t miss_cost;
+	bool sites, partial;
+};
+
+/* One section, for a list of them: it ended with rec. */
+void sections_put(const struct sections *s, const struct serial_report *o, const struct section_key *k,
+		  const struct cell *c, const struct mt_hdr *rec, uint64_t start, uint64_t pc2);
+void sections_report(struct sections *s, const struct serial_report *o);
+
+#endif
