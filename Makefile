@@ -46,7 +46,9 @@ $(B)/mt-tosqlite: LIBS = -lsqlite3
 $(B)/mt-shared: $(patsubst %.c,$(B)/%.o,$(wildcard filters/shared/*.c))
 $(B)/mt-syscalls: $(patsubst %.c,$(B)/%.o,$(wildcard filters/syscalls/*.c))
 $(B)/mt-scopes: $(patsubst %.c,$(B)/%.o,$(wildcard filters/scopes/*.c))
+$(B)/mt-stat: $(patsubst %.c,$(B)/%.o,$(wildcard filters/stat/*.c))
 $(B)/mt-rcu: $(patsubst %.c,$(B)/%.o,$(wildcard filters/rcu/*.c))
+$(B)/mt-sets: $(patsubst %.c,$(B)/%.o,$(wildcard filters/sets/*.c))
 $(B)/mt-label: $(patsubst %.c,$(B)/%.o,$(wildcard filters/label/*.c))
 $(B)/mt-totext: $(patsubst %.c,$(B)/%.o,$(wildcard filters/totext/*.c))
 $(B)/mt-stack: $(patsubst %.c,$(B)/%.o,$(wildcard filters/stack/*.c))
@@ -201,6 +203,9 @@ qemu:						## build QEMU with the tracer's patches, or find it in the cache
 kernel:						## build the guest kernel and its hooks, or find them in the cache
 	kernel/build-kernel
 
+regression:					## the same with a planted regression, for tests/regression.t
+	kernel/build-kernel --patch tests/guest/regression/open-files.patch
+
 image:						## make the guest's root with all packages of MOSBENCH, or find it in the cache
 	image/build-image
 
@@ -230,7 +235,7 @@ clean:						## remove the build directories
 help:						## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 16
 
-.PHONY: all tracer helpers mosbench check test check-asan lint bench demo first-boot qemu kernel image doc install clean help
+.PHONY: all tracer helpers mosbench check test check-asan lint bench demo first-boot qemu kernel regression image doc install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

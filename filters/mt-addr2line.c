@@ -83,12 +83,32 @@ static bool in_list(const char *name, const char *list)
 	return false;
 }
 
-/* Who was called returns behind the call; allocators log their caller that way. */
+/* Who was called returns behind the call; allocators and locks log their caller that way. */
 static bool is_return(const struct mt_type *t, const struct mt_field_info *f)
 {
-	return !strcmp(f->name, "return_pc") ||
-	       (!strcmp(f->name, "pc") && (t->kind == MT_KIND_label || t->kind == MT_KIND_object ||
-					   t->kind == MT_KIND_stack || t->kind == MT_KIND_lock));
+	static const struct { unsigned kind; const char *field; } returns[] = {
+		{ MT_KIND_label, "pc" }, { MT_KIND_object, "pc" }, { MT_KIND_stack, "pc" },
+		{ MT_KIND_lock, "pc" }, { MT_KIND_serial, "pc" }, { MT_KIND_locked, "pc2" },
+	};
+
+	for (size_t i = 0; i < sizeof(returns) / sizeof(returns[0]); i++)
+		if (t->kind == returns[i].kind && !strcmp(f->name, returns[i].field))
+			return true;
+	return !strcmp(f->name, "return_pc");
+}
+
+/* Records of which these fields are instructions after all: entries, accesses under no lock. */
+static bool has_no_return(const struct mt_hdr *rec)
+{
+	switch (rec->kind) {
+	case MT_KIND_stack:
+		return ((const struct mt_stack *)rec)->frame != MT_stack_frame_call;
+	case MT_KIND_serial:
+		return ((const struct mt_serial *)rec)->section == MT_serial_section_access;
+	case MT_KIND_locked:
+		return ((const struct mt_locked *)rec)->section == MT_serial_section_access;
+	}
+	return false;
 }
 
 /* Offset of the member that says whose address space it is, 0: none does; pc2 has process2. */
@@ -250,14 +270,10 @@ static void note(const struct mt_hdr *rec)
 
 	for (unsigned i = 0; i < p->n; i++) {
 		uint64_t pc = *(const uint64_t *)(bytes + p->offset[i]);
-		bool as_return = p->returns[i];
+		bool as_return = p->returns[i] && !has_no_return(rec);
 
 		if (!pc)
 			continue;
-		/* an entry is the function itself */
-		if (rec->kind == MT_KIND_stack &&
-		    ((const struct mt_stack *)rec)->frame != MT_stack_frame_call)
-			as_return = false;
 		use(pc, p->process[i] && !(pc >> 63) ? *(const uint32_t *)(bytes + p->process[i]) :
 		    mt_cpus_process(&cpus, rec->cpu, pc), as_return);
 	}

@@ -52,8 +52,8 @@ static uint64_t tolerance = 5, least = 1;
 static struct mt_intern words, keys;	/* of things: three words each */
 static struct thing *things;		/* by key */
 static size_t n_things, room;
-static uint64_t operations[SIDES];
-static bool said;			/* --operations */
+static uint64_t operations[SIDES];	/* 0: not known yet */
+static uint64_t counted[SIDES], summed[SIDES];
 static struct mt_reader in[SIDES];
 static int got[SIDES];
 
@@ -70,7 +70,7 @@ static void parse_operations(char *text)
 	operations[AFTER] = mt_number("--operations", comma + 1, UINT32_MAX);
 	if (!operations[BEFORE] || !operations[AFTER])
 		mt_die(MT_USAGE, "--operations: nothing can be divided by 0");
-	per_op = said = true;
+	per_op = true;
 }
 
 static bool is_value(const char *name)
@@ -126,13 +126,15 @@ static const struct mt_field_info *value_of(const struct mt_type *t)
 	return f && f->show == MT_DEC ? f : NULL;
 }
 
-/* A number counts for the runs of a stream; so does its sum, as mt-stat has it. */
+/* What the application counted, or the sums of that, as mt-stat has them. */
 static void note_operations(int side, const struct mt_hdr *rec)
 {
-	if (said)
-		return;
+	static const char prefix[] = "appdata ";
+
 	if (rec->kind == MT_KIND_appdata)
-		operations[side] += ((const struct mt_appdata *)rec)->value;
+		counted[side] += ((const struct mt_appdata *)rec)->value;
+	else if (rec->kind == MT_KIND_stat && !strncmp(mt_string(rec, 0), prefix, sizeof(prefix) - 1))
+		summed[side] += ((const struct mt_stat *)rec)->value;
 }
 
 /* What was written to o as a word; o is empty again. */
@@ -206,6 +208,8 @@ static void read_side(int side, const char *name, struct mt_writer *out)
 	mt_runs_release(&runs);
 	if (got[side] < 0)
 		mt_warn("%s: byte %llu: %s", name, (unsigned long long)in[side].offset, in[side].error);
+	if (!operations[side])
+		operations[side] = counted[side] ? counted[side] : summed[side];
 	if (per_op && got[side] >= 0 && !operations[side])
 		mt_die(MT_FAIL, "%s: no operations: there is no appdata record in it", name);
 }

@@ -319,36 +319,46 @@ static inline bool matches(const struct mt_hdr *rec)
 	return f->fate == JUDGE ? expr_true(f->program, rec) : f->fate == PASS;
 }
 
-static int filter(struct mt_reader *in, struct mt_writer *out)
+/* The accesses of which[]: those in a row together. */
+static void put_selected(struct mt_writer *out, const struct mt_access *a, const uint16_t *which,
+			 size_t n)
 {
-	const struct mt_hdr *rec;
-	int got;
-
-	while ((got = mt_reader_next(in, &rec)) > 0)
-		if (matches(rec))
-			mt_writer_put(out, rec);
-	return got;
+	for (size_t i = 0, run; i < n; i += run) {
+		for (run = 1; i + run < n && which[i + run] == which[i] + run; run++)
+			;
+		mt_writer_put_accesses(out, a + which[i], run);
+	}
 }
 
-/* The same, while keeping track of definitions and of what runs where. */
-static int filter_with_state(struct mt_reader *in, struct mt_writer *out)
+static void filter_accesses(const struct mt_access *a, size_t n, struct mt_writer *out)
 {
-	const struct mt_hdr *rec;
-	int got;
+	const struct fate_of_kind *f = &fates[MT_KIND_access];
+	uint16_t which[EXPR_AT_ONCE];
 
-	while ((got = mt_reader_next(in, &rec)) > 0) {
-		expr_state_before(&state, rec);
-		if (matches(rec))
-			mt_writer_put(out, rec);
-		expr_state_after(&state, rec);
+	if (f->fate == PASS)
+		mt_writer_put_accesses(out, a, n);
+	for (size_t some; f->fate == JUDGE && n; a += some, n -= some) {
+		some = n < EXPR_AT_ONCE ? n : EXPR_AT_ONCE;
+		put_selected(out, a, which, expr_select(f->program, a, some, which));
 	}
-	return got;
+}
+
+/* All but accesses can change what is known of definitions and of what runs where. */
+static void filter_other(const struct mt_hdr *rec, struct mt_writer *out)
+{
+	if (expr_needs_state())
+		expr_state_before(&state, rec);
+	if (matches(rec))
+		mt_writer_put(out, rec);
+	if (expr_needs_state())
+		expr_state_after(&state, rec);
 }
 
 int main(int argc, char **argv)
 {
 	static struct mt_reader in;
 	static struct mt_writer out;
+	const struct mt_hdr *rec;
 	int got;
 
 	mt_start(argv);
@@ -356,6 +366,10 @@ int main(int argc, char **argv)
 	decide_fates();
 	mt_open_input(&in);
 	mt_open_output(&out, &in);
-	got = expr_needs_state() ? filter_with_state(&in, &out) : filter(&in, &out);
+	while ((got = mt_reader_next(&in, &rec)) > 0)
+		if (rec->kind == MT_KIND_access)
+			filter_accesses((const struct mt_access *)rec, 1 + mt_reader_run(&in), &out);
+		else
+			filter_other(rec, &out);
 	return mt_close(&in, got, &out);
 }

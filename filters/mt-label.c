@@ -174,6 +174,17 @@ static bool is_kind(const char *name)
 	return false;
 }
 
+/* The object of a lock is defined, too: locks are told apart by it. */
+static const char *name_lock(const struct mt_hdr *rec, uint32_t process, uint64_t addr,
+			     const char *kind)
+{
+	struct object *o = labelled_before ? NULL : label_object_at(&set, process, addr);
+
+	if (o && !o->id)
+		define_object(rec, o);
+	return is_kind(kind) ? label_lock_class(&set, process, addr, kind) : kind;
+}
+
 static void label_lock(const struct mt_hdr *rec)
 {
 	static _Alignas(8) unsigned char buf[MT_RECORD_MAX];
@@ -183,10 +194,6 @@ static void label_lock(const struct mt_hdr *rec)
 	uint64_t stamp = label_stamp(&set, process, l.addr);
 	const char *kind = mt_string(rec, 0);
 
-	if (!is_kind(kind)) {
-		mt_writer_put(&out, rec);
-		return;
-	}
 	if (locks[slot].addr != l.addr || locks[slot].stamp != stamp ||
 	    locks[slot].process != process || strcmp(locks[slot].kind, kind) != 0) {
 		kind = label_intern(&set, kind);
@@ -194,7 +201,7 @@ static void label_lock(const struct mt_hdr *rec)
 		locks[slot].stamp = stamp;
 		locks[slot].process = process;
 		locks[slot].kind = kind;
-		locks[slot].name = label_lock_class(&set, process, l.addr, kind);
+		locks[slot].name = name_lock(rec, process, l.addr, kind);
 	}
 	mt_writer_put(&out, mt_build(buf, &l, &locks[slot].name));
 }

@@ -76,8 +76,6 @@ static void parse_options(int argc, char **argv)
 		case 'h': mt_help(help);
 		default: mt_bad_usage();
 		}
-	if (partial && watch.unpublished)
-		mt_die(MT_USAGE, "--partial: a part does not know what --published asks");
 	if (partial)
 		by = MT_rcu_by_object;
 	mt_no_operands(argc, argv);
@@ -132,7 +130,7 @@ static void done(void *arg, const struct watched *o, bool retired)
 		add_row(&(struct mt_rcu){
 			.loads = t->loads, .stores = t->stores, .objects = 1, .retired = retired,
 			.pc = site->pc, .addr = o->extent.addr, .bytes = o->extent.bytes,
-			.offset = t->offset, .number = o->number, .process = (uint32_t)site->process,
+			.offset = t->offset, .width = t->width, .number = o->number, .process = (uint32_t)site->process,
 			.object = t->object, .field = t->field, .stack = t->stack,
 			.flags = t->flags,
 		}, o->ctype);

@@ -20,7 +20,9 @@ static const char help[] =
 "  --cores N            up to so many cores (48)\n"
 "  --miss-latency N     a miss costs that much (200)\n"
 "  --miss-per-core N    and that much more for each core (50)\n"
-"  --lock-latency N     an acquisition costs that times the cores squared (5000)\n"
+"  --lock-latency N     a contended acquisition costs that times the cores squared\n"
+"                       (5000)\n"
+"  --uncontended        so does any other\n"
 "  --seed N             of a simulation (1)\n"
 "  --steps N            of a simulation (50000)\n"
 "  --parallel N --serial N   units of a round that is simulated, instead of the\n"
@@ -75,6 +77,7 @@ static void parse_options(int argc, char **argv)
 		{ "miss-latency", required_argument, NULL, 'l' },
 		{ "miss-per-core", required_argument, NULL, 'i' },
 		{ "lock-latency", required_argument, NULL, 'k' },
+		{ "uncontended", no_argument, NULL, 'u' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "steps", required_argument, NULL, 't' },
 		{ "parallel", required_argument, NULL, 'P' },
@@ -91,6 +94,7 @@ static void parse_options(int argc, char **argv)
 		case 'l': costs.miss = mt_number("--miss-latency", optarg, UINT32_MAX); break;
 		case 'i': costs.miss_per_core = mt_number("--miss-per-core", optarg, UINT32_MAX); break;
 		case 'k': costs.lock = mt_number("--lock-latency", optarg, UINT32_MAX); break;
+		case 'u': costs.uncontended = true; break;
 		case 's': load.seed = mt_number("--seed", optarg, UINT64_MAX); break;
 		case 't': load.steps = mt_number("--steps", optarg, UINT32_MAX); break;
 		case 'P': load.parallel = mt_number("--parallel", optarg, UINT32_MAX); break;
@@ -109,6 +113,8 @@ static void on_work(const struct mt_work *w)
 	table.instructions += (double)w->total_instructions - (double)w->total_waited;
 	table.misses += (double)w->total_moves - (double)w->waited_moves +
 			(double)w->total_atomics - (double)w->waited_atomics;
+	if (w->n_cpus > table.n_cpus)
+		table.n_cpus = w->n_cpus;
 	have_work = true;
 }
 
@@ -116,6 +122,7 @@ static void on_serial(const struct mt_serial *s)
 {
 	struct serial_work w = {
 		.instructions = (double)s->instructions, .acquires = (double)s->acquires,
+		.contended = (double)s->contended, .cpus = s->cpus,
 		.misses = (double)s->moves + (double)s->atomics,
 		.addr = s->addr, .section = s->section, .read = s->read,
 		.name = mt_xstrdup(mt_string(&s->hdr, 0))

@@ -21,6 +21,7 @@ static const char help[] =
 "\n"
 "  --by WHAT        a row for each pair of operations (default: names up to the\n"
 "                   first bracket), or of scopes (scope)\n"
+"  --rows N         rows at most (100000)\n"
 "  --conflicts N    conflict records of each row, at most (25)\n"
 "  --list           instead: each scope with its abstract variables\n"
 "  --testcases      instead: each run of mode scope or kernel is a test of whether\n"
@@ -35,7 +36,7 @@ static const char help[] =
 "    mt-cat tests.mt | mt-label vmlinux | mt-scopes --testcases | mt-tojson\n";
 
 static enum { UNEXPECTED, LIST, TESTCASES } what;
-static struct pairs_options pairs_options = { .conflicts = 25 };
+static struct pairs_options pairs_options = { .conflicts = 25, .rows = 100000 };
 static const char *prefix = "syscall:";
 static bool per_run, partial;
 
@@ -70,6 +71,7 @@ static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "by", required_argument, NULL, 'b' },
+		{ "rows", required_argument, NULL, 'n' },
 		{ "conflicts", required_argument, NULL, 'c' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "testcases", no_argument, NULL, 't' },
@@ -84,6 +86,7 @@ static void parse_options(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		switch (c) {
 		case 'b': pairs_options.by = parse_by(optarg); break;
+		case 'n': pairs_options.rows = mt_number("--rows", optarg, UINT64_MAX); break;
 		case 'c': pairs_options.conflicts = (uint32_t)mt_number("--conflicts", optarg, UINT32_MAX); break;
 		case 'l': what = LIST; break;
 		case 't': what = TESTCASES; break;
@@ -93,6 +96,8 @@ static void parse_options(int argc, char **argv)
 		case 'h': mt_help(help);
 		default: mt_bad_usage();
 		}
+	if (!pairs_options.rows)
+		mt_die(MT_USAGE, "--rows: 0 is no report");
 	if (partial && what == LIST)
 		mt_die(MT_USAGE, "--partial: --list needs no accesses, so it has no parts");
 	mt_no_operands(argc, argv);

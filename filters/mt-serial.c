@@ -5,7 +5,7 @@
 
 #include "libmt/cli.h"
 #include "libmt/mt_names.h"
-#include "libmt/mt_runs.h"
+#include "locks/defined.h"
 #include "locks/sections.h"
 #include "locks/spans.h"
 
@@ -31,16 +31,13 @@ static const char help[] =
 "    mt-cat log.mt | mt-serial --by section | mt-filter -e 'instructions > 10000' | mt-tojson\n"
 "    mt-cat log.mt | mt-serial --by lock --unlocked | mt-scale | mt-totext\n";
 
-static unsigned by;
-static bool unlocked, per_run, partial;
-static uint64_t part = 1;
+static bool unlocked, per_run;
 
 static struct mt_writer out;
-static struct serial_report report = { .out = &out };
 static struct holds holds;
-static struct sections sections;
+static struct sections sections = { .report.out = &out, .first_part = true };
+static struct defined defined;
 static struct mt_runs runs;
-static struct mt_table object_name;	/* id -> number of its name, + 1 */
 
 /* The run that is being read. */
 static struct {
@@ -89,140 +86,44 @@ static void parse_options(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
+	struct serial_report *report = &sections.report;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		switch (c) {
-		case 'b': by |= parse_by(optarg); break;
+		case 'b': sections.by |= parse_by(optarg); break;
 		case 'u': unlocked = true; break;
-		case 'm': report.miss_cost = mt_number("--miss-cost", optarg, UINT32_MAX); break;
-		case 's': report.sites = true; break;
+		case 'm': report->miss_cost = mt_number("--miss-cost", optarg, UINT32_MAX); break;
+		case 's': report->sites = true; break;
 		case 'r': per_run = true; break;
-		case 'p': report.partial = partial = true; break;
-		case 'n': part = mt_number("--part", optarg, UINT32_MAX); break;
+		case 'p': report->partial = true; break;
+		case 'n': sections.first_part = mt_number("--part", optarg, UINT32_MAX) == 1; break;
 		case 'h': mt_help(help);
 		default: mt_bad_usage();
 		}
-	if (!by)
-		by = MT_serial_by_class;
-	if (by & MT_serial_by_section && partial)
+	if (!sections.by)
+		sections.by = MT_serial_by_class;
+	if (sections.by & MT_serial_by_section && report->partial)
 		mt_die(MT_USAGE, "--by section: is a list, of which there are no parts");
 	mt_no_operands(argc, argv);
 }
 
-/* ---- sections ----------------------------------------------------------------- */
-
-static unsigned section_of(uint32_t name)
-{
-	return strncmp(mt_interned(&holds.names, name), "cmpxchg", 7) ? MT_serial_section_lock :
-		MT_serial_section_retry;
-}
-
-static struct section_key key_of(const struct hold *h)
-{
-	return (struct section_key){
-		.addr = h->addr, .pc = h->pc, .name = h->name, .task = h->task, .cpu = h->cpu,
-		.process = h->process, .section = (uint16_t)section_of(h->name), .read = h->read
-	};
-}
-
-/* What all parts of a stream see alike counts in the first one. */
-static struct cell count_of(enum lock_event what, const struct hold *h, const struct mt_hdr *rec)
-{
-	struct cell c = { .addr = h->addr };
-	bool first = part == 1;
-
-	if (what == LOCK_ENDED) {
-		c.acquires = first;
-		c.instructions = first ? rec->time - h->start : 0;
-		c.waited = first ? h->waited : 0;
-		c.contended = first && h->contended;
-		c.longest = c.instructions;
-		c.moves = h->held.moves;
-		c.atomics = h->held.atomics;
-		c.wait_moves = h->wait.moves;
-		c.wait_atomics = h->wait.atomics;
-	} else {
-		c.failed = first && what == LOCK_FAILED;
-		c.mismatches = first && what == LOCK_LOST;
-	}
-	return c;
-}
-
-static void add_moves(const struct section_key *k, const struct mt_table *moves_of)
-{
-	if (moves_of->has_zero)
-		sections_add_moves(&sections, *k, 0, moves_of->zero);
-	for (size_t i = 0; moves_of->used && i < moves_of->n_slots; i++)
-		if (moves_of->slots[i].key)
-			sections_add_moves(&sections, *k, moves_of->slots[i].key,
-					   moves_of->slots[i].value);
-}
-
-static uint64_t top_pc(const struct mt_table *moves_of)
-{
-	uint64_t pc = 0, most = moves_of->has_zero ? moves_of->zero : 0;
-
-	for (size_t i = 0; moves_of->used && i < moves_of->n_slots; i++) {
-		const struct mt_table_slot *s = &moves_of->slots[i];
-
-		if (s->key && (s->value > most || (s->value == most && s->key < pc))) {
-			pc = s->key;
-			most = s->value;
-		}
-	}
-	return pc;
-}
-
-static bool is_nothing(const struct cell *c)
-{
-	return !(c->acquires | c->failed | c->mismatches | c->moves | c->wait_moves | c->atomics |
-		 c->wait_atomics);
-}
+/* ---- accesses and locks ---------------------------------------------------- */
 
 static void on_event(enum lock_event what, const struct hold *h, const struct mt_hdr *rec)
 {
-	struct section_key k;
-	struct cell c;
-
-	if (what == LOCK_UNHELD) {
-		sections.work.unheld += part == 1;
-		return;
-	}
-	k = key_of(h);
-	c = count_of(what, h, rec);
-	if (is_nothing(&c))
-		return;
-	if (by & MT_serial_by_section && what == LOCK_ENDED)
-		sections_put(&sections, &report, &k, &c, rec, h->start, top_pc(&h->moves_of));
-	sections_add(&sections, k, &c);
-	if (what == LOCK_ENDED)
-		add_moves(&k, &h->moves_of);
+	if (what == LOCK_UNHELD)
+		sections.work.unheld += sections.first_part;
+	else
+		sections_hold(&sections, what, h, defined_at(&defined, h->space, h->addr), rec);
 }
 
-/* ---- accesses ------------------------------------------------------------------- */
-
-static void on_unlocked(const struct mt_access *a, bool moved, bool hit_atomic)
+static void on_unlocked(const struct mt_access *a)
 {
-	const uint64_t *name = mt_table_get(&object_name, a->object);
-	struct section_key k = {
-		.addr = a->object ? 0 : a->addr, .pc = a->pc, .name = name ? (uint32_t)*name - 1 : 0,
-		.object = a->object, .cpu = a->hdr.cpu, .section = MT_serial_section_access
-	};
-	struct cell c = {
-		.instructions = 1, .longest = 1, .acquires = 1, .moves = moved, .atomics = hit_atomic,
-		.addr = k.addr, .object = k.object
-	};
+	uint32_t task = sections.by & MT_serial_by_task ? mt_cpus_task(&holds.cpus, a->hdr.cpu) : 0;
 
-	if (!(a->pc >> 63))
-		k.process = mt_cpus_process(&holds.cpus, a->hdr.cpu, a->pc);
-	if (by & MT_serial_by_task)
-		k.task = mt_cpus_task(&holds.cpus, a->hdr.cpu);
-	if (by & MT_serial_by_section)
-		sections_put(&sections, &report, &k, &c, &a->hdr, a->hdr.time, moved ? a->pc : 0);
-	sections_add(&sections, k, &c);
-	if (moved)
-		sections_add_moves(&sections, k, a->pc, 1);
+	sections_access(&sections, a, mt_cpus_process(&holds.cpus, a->hdr.cpu, a->pc), task,
+			defined_name(&defined, a->object));
 }
 
 static void on_access(const struct mt_access *a)
@@ -239,7 +140,7 @@ static void on_access(const struct mt_access *a)
 	sections.work.total_atomics += hit_atomic;
 	if (!s) {
 		if (unlocked)
-			on_unlocked(a, moved, hit_atomic);
+			on_unlocked(a);
 		return;
 	}
 	if (s->top->tries) {
@@ -258,7 +159,7 @@ static void on_access(const struct mt_access *a)
 
 static void write_report(void)
 {
-	sections_report(&sections, &report);
+	sections_report(&sections);
 	sections_clear(&sections);
 	run.busy = false;
 }
@@ -268,7 +169,7 @@ static void end_run(uint64_t instructions)
 {
 	uint64_t n_cpus = run.n_cpus ? run.n_cpus : spans_cpus(&run.spans);
 
-	if (part == 1 && !run.parts) {
+	if (sections.first_part && !run.parts) {
 		sections.work.total_instructions += instructions ? instructions : spans_sum(&run.spans);
 		if (n_cpus > sections.work.n_cpus)
 			sections.work.n_cpus = n_cpus;
@@ -300,7 +201,6 @@ static void on_mode(const struct mt_mode *m, int change)
 static void on_begin(const struct mt_begin *b)
 {
 	start_anew();
-	mt_table_release(&object_name);
 	run.n_cpus = b->cpus;
 	run.from = 0;
 	run.unsaid = b->mode == MT_mode_off;
@@ -318,13 +218,6 @@ static void on_end(uint64_t instructions)
 }
 
 /* ---- records ------------------------------------------------------------------------ */
-
-static void on_object(const struct mt_object *o)
-{
-	const char *name = mt_string(&o->hdr, 0), *ctype = mt_string(&o->hdr, 1);
-
-	*mt_xtable_put(&object_name, o->id) = mt_xintern_string(&holds.names, *ctype ? ctype : name) + 1;
-}
 
 /* The rows of parts come with totals: ours, of mode records alone, do not count. */
 static void on_work(const struct mt_work *w)
@@ -346,13 +239,13 @@ static void on_cpu(const struct mt_hdr *rec)
 /* Learns from a record that is no access; true if the rows' readers need it too. */
 static bool note(const struct mt_hdr *rec)
 {
+	defined_note(&defined, rec, &holds.names);
 	switch (rec->kind) {
 	case MT_KIND_begin: on_begin((const struct mt_begin *)rec); break;
 	case MT_KIND_mode:
 		on_mode((const struct mt_mode *)rec, mt_runs_change(&runs, rec));
 		break;
 	case MT_KIND_end: on_end(((const struct mt_end *)rec)->instructions); break;
-	case MT_KIND_object: on_object((const struct mt_object *)rec); break;
 	case MT_KIND_serial: sections_add_row(&sections, (const struct mt_serial *)rec); break;
 	case MT_KIND_locked: sections_add_site(&sections, (const struct mt_locked *)rec); break;
 	case MT_KIND_work:
@@ -383,7 +276,7 @@ int main(int argc, char **argv)
 	mt_open_input(&in);
 	mt_open_output(&out, &in);
 	holds_init(&holds, on_event);
-	sections_init(&sections, by, &holds.names);
+	sections_init(&sections, &holds.names);
 
 	while ((got = mt_reader_next(&in, &rec)) > 0)
 		if (rec->kind == MT_KIND_access)

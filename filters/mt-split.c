@@ -15,7 +15,7 @@
 #include "libmt/mt_log.h"
 
 static const char help[] =
-"usage: mt-split -n N [--by line|task|cpu] [--filter COMMAND] [PREFIX] <stream\n"
+"usage: mt-split -n N [--by WAY] [--filter COMMAND] [PREFIX] <stream\n"
 "\n"
 "Divides the events of a stream into N parts, each a stream with all of the\n"
 "context.  The parts become the logs PREFIX1 to PREFIXN (PREFIX: part-).\n"
@@ -23,6 +23,7 @@ static const char help[] =
 "  -n, --parts N          how many\n"
 "  -b, --by line          accesses by the memory they touch, other events to all\n"
 "                         parts (default); as mt-cat --shard does with a log\n"
+"      --by object        accesses by their object (mt-label), by line if they have none\n"
 "      --by task          events by the task that they belong to\n"
 "      --by cpu           events by their cpu\n"
 "  -f, --filter COMMAND   give each part to COMMAND instead, a shell command, with\n"
@@ -32,7 +33,7 @@ static const char help[] =
 "    mt-cat log.mt | mt-split -n 4 -f 'mt-shared --partial >$FILE' &&\n"
 "        mt-merge part-* | mt-shared --by pc | mt-totext\n";
 
-enum { BY_LINE, BY_TASK, BY_CPU };
+enum { BY_LINE, BY_OBJECT, BY_TASK, BY_CPU };
 #define PARTS_MAX 4096
 
 static unsigned by;
@@ -49,12 +50,14 @@ static struct part {
 
 static unsigned parse_by(const char *word)
 {
-	static const char *const words[] = { [BY_LINE] = "line", [BY_TASK] = "task", [BY_CPU] = "cpu" };
+	static const char *const words[] = {
+		[BY_LINE] = "line", [BY_OBJECT] = "object", [BY_TASK] = "task", [BY_CPU] = "cpu"
+	};
 
 	for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (!strcmp(word, words[i]))
 			return i;
-	mt_die(MT_USAGE, "--by: '%s' is not line, task or cpu", word);
+	mt_die(MT_USAGE, "--by: '%s' is not line, object, task or cpu", word);
 }
 
 static void parse_options(int argc, char **argv)
@@ -181,6 +184,7 @@ static uint64_t task_key(const struct mt_hdr *rec)
 static long whose(const struct mt_hdr *rec)
 {
 	const struct mt_type *type = mt_type_of(rec->kind);
+	const struct mt_access *a = (const struct mt_access *)rec;
 
 	/* what a run did belongs to all of it, whoever says so */
 	if (!type || type->class != MT_CLASS_event || rec->kind == MT_KIND_appdata)
@@ -191,7 +195,9 @@ static long whose(const struct mt_hdr *rec)
 		return part_of(spread(rec->cpu));
 	if (rec->kind != MT_KIND_access)
 		return -1;
-	return part_of(mt_log_granule(((const struct mt_access *)rec)->paddr));
+	if (by == BY_OBJECT && a->object)
+		return part_of(spread(a->object));
+	return part_of(mt_log_granule(a->paddr));
 }
 
 static void put(const struct mt_hdr *rec)

@@ -22,7 +22,7 @@
 #include "stack/strand.h"
 
 static const char help[] =
-"usage: mt-stack [--depth N] <stream >stream\n"
+"usage: mt-stack [options] <stream >stream\n"
 "\n"
 "Rebuilds the call stack of each access and call from the calls, returns and\n"
 "entries of the stream, across interrupts and task switches, puts its id into the\n"
@@ -31,8 +31,11 @@ static const char help[] =
 "\n"
 "The log needs calls (mt-run --calls) or, of a whole guest, entries.\n"
 "\n"
-"  --depth N    tell only the N outermost frames of a stack apart (1024)\n"
-"  --help       this text\n"
+"  --depth N        tell only the N outermost frames of a stack apart (1024)\n"
+"  --drop-calls     pass no calls on, and define only stacks of accesses\n"
+"  --kernel-apart   no user code below the kernel's frames: its stacks begin at\n"
+"                   the system call or exception, whoever made it\n"
+"  --help           this text\n"
 "\n"
 "    mt-run --calls -o log.mt ./prog\n"
 "    mt-cat log.mt | mt-stack | mt-addr2line prog | mt-totext\n"
@@ -44,6 +47,8 @@ static struct mt_entries entries;
 static struct mt_cpus cpus;
 static bool user_mode;			/* a thread is a cpu, and there are no entries */
 static bool useful;			/* the stream has calls or entries */
+static bool drop_calls;
+static bool kernel_apart;
 
 /* ---- strands ----------------------------------------------------------- */
 
@@ -122,7 +127,7 @@ static void hold(uint32_t cpu)
 {
 	const struct strand *s = strand_now(cpu);
 
-	if (s->n)
+	if (s->n && !s->no_slots)
 		*mt_xtable_put(&strands.held, cpu) = 1;
 	else
 		mt_table_remove(&strands.now, cpu);
@@ -186,7 +191,7 @@ static uint32_t node_below(const struct mt_kentry *k)
 		return 0;
 	if (k->has_below)
 		return strand_top(strand_in(&strands.of_entry, k->below));
-	return strand_top(base_strand(k->cpu));
+	return kernel_apart ? 0 : strand_top(base_strand(k->cpu));
 }
 
 static void start(const struct mt_kentry *k)
@@ -286,28 +291,45 @@ static void take_context(const struct mt_hdr *rec)
 	}
 }
 
+/* Logs of the original do not tell where a call stands, only where it returns to. */
+static bool calls_from_user(const struct mt_call *c)
+{
+	return !((c->pc ? c->pc : c->return_pc) >> 63);
+}
+
 /* An instruction runs on the stack that was there before it. */
+static void take_access(struct mt_access *a)
+{
+	struct strand *s = strand_now(a->hdr.cpu);
+
+	if (!(a->pc >> 63))
+		strand_leave_kernel(s);
+	a->stack = nodes_id(&nodes, strand_top(s), &a->hdr, &out);
+}
+
+static void take_call(struct mt_call *c)
+{
+	struct strand *s = strand_for(c->hdr.cpu, c->sp);
+
+	useful = true;
+	if (calls_from_user(c))
+		strand_leave_kernel(s);
+	if (!drop_calls)
+		c->stack = nodes_id(&nodes, strand_top(s), &c->hdr, &out);
+	if (c->op == MT_call_op_ret)
+		strand_return(s, &nodes, c);
+	else
+		strand_call(s, &nodes, c, mt_cpus_process(&cpus, c->hdr.cpu, c->return_pc));
+}
+
 static void take(struct mt_hdr *rec)
 {
-	struct mt_access *a = (struct mt_access *)rec;
-	struct mt_call *c = (struct mt_call *)rec;
-	struct strand *s;
-
 	if (rec->kind == MT_KIND_access) {
-		s = strand_now(rec->cpu);
-		if (!(a->pc >> 63))
-			strand_leave_kernel(s);
-		a->stack = nodes_id(&nodes, strand_top(s), rec, &out);
+		take_access((struct mt_access *)rec);
 	} else if (rec->kind == MT_KIND_call) {
-		useful = true;
-		s = strand_for(rec->cpu, c->sp);
-		if (!(c->pc >> 63))
-			strand_leave_kernel(s);
-		c->stack = nodes_id(&nodes, strand_top(s), rec, &out);
-		if (c->op == MT_call_op_ret)
-			strand_return(s, &nodes, c);
-		else
-			strand_call(s, &nodes, c, mt_cpus_process(&cpus, rec->cpu, c->return_pc));
+		take_call((struct mt_call *)rec);
+		if (drop_calls)
+			return;
 	} else if (rec->kind == MT_KIND_stack) {
 		return;			/* of an earlier mt-stack: all are defined anew */
 	} else {
@@ -322,6 +344,8 @@ static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "depth", required_argument, NULL, 'd' },
+		{ "drop-calls", no_argument, NULL, 'c' },
+		{ "kernel-apart", no_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -330,6 +354,8 @@ static void parse_options(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		switch (c) {
 		case 'd': nodes.depth_limit = mt_number("--depth", optarg, UINT32_MAX - 1); break;
+		case 'c': drop_calls = true; break;
+		case 'k': kernel_apart = true; break;
 		case 'h': mt_help(help);
 		default: mt_bad_usage();
 		}

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "libmt/cli.h"
+#include "stat/stat.h"
 
 static const char help[] =
-"usage: mt-stat [--per-cpu] <stream >stream\n"
+"usage: mt-stat [--per-cpu] [--per-run] <stream >stream\n"
 "\n"
 "Counts what is in the stream on standard input and writes one stat report\n"
 "record for each number: records by kind, cpus, spans of time, accesses by what\n"
@@ -16,54 +17,17 @@ static const char help[] =
 "but for begin, end and drop.\n"
 "\n"
 "  -c, --per-cpu   also accesses, moves and time of each cpu\n"
+"  -r, --per-run   the numbers of each run, behind its mode record\n"
 "      --help      this text\n"
 "\n"
 "    mt-cat log.mt | mt-stat | mt-totext\n"
 "    mt-cat log.mt | mt-filter --cpu 0 | mt-stat | mt-tojson\n"
 "    mt-cat log.mt | mt-label prog | mt-stat | mt-totext\n";
 
-#define KINDS 65536
-
-struct cpu {
-	uint32_t cpu;
-	uint64_t first, last;		/* time */
-	uint64_t records, accesses, moves;
-};
-
-/*
- * What accesses touch: a kind of storage, or of unknown storage what mt-label
- * calls it.  It has few such names; those of others go together.
- */
-#define NAMES_MAX 24
-#define PLACES_MAX (NAMES_MAX + 1 + MT_storage_unknown)
-
-struct place {
-	const char *storage;
-	char *name;			/* or NULL */
-	uint64_t accesses, moves;
-};
-
-/* What is known about one stream; begin clears it. */
-static struct {
-	uint64_t kinds[KINDS];
-	uint64_t bytes;
-	uint64_t loads, stores, both, atomic, kernel, moved, split;
-	uint64_t runs, drops, dropped;
-	uint64_t judged, instructions;	/* as the tracer's end says */
-	struct mt_table cpu_index;	/* cpu -> index in cpus, plus 1 */
-	struct cpu *cpus;
-	size_t n_cpus, room;
-	struct cpu *last;		/* of the record before: most come in runs */
-	struct mt_table place_of;	/* object -> index in places, plus 1 */
-	struct place places[PLACES_MAX];
-	size_t n_places;
-	struct place nowhere;		/* accesses without an object */
-	uint64_t with_field;
-	struct sum { char *name; uint64_t value; } sums[NAMES_MAX + 1];	/* of appdata */
-	size_t n_sums;
-} st;
-
-static bool per_cpu;
+static struct stat st;
+static struct mt_runs runs;
+static struct { uint64_t accesses, instructions; } from;	/* at the start of the run */
+static bool per_cpu, per_run;
 
 static void clear(void)
 {
@@ -75,6 +39,22 @@ static void clear(void)
 	for (size_t i = 0; i < st.n_sums; i++)
 		free(st.sums[i].name);
 	memset(&st, 0, sizeof(st));
+}
+
+/* Objects live on, and so does where they are. */
+static void next_run(void)
+{
+	static struct stat old;
+
+	old = st;
+	memset(&st.place_of, 0, sizeof(st.place_of));
+	st.n_places = 0;
+	clear();
+	st.place_of = old.place_of;
+	st.n_places = old.n_places;
+	for (size_t i = 0; i < st.n_places; i++)
+		st.places[i] = (struct place){ .storage = old.places[i].storage,
+					       .name = old.places[i].name };
 }
 
 static struct cpu *cpu_of(uint32_t cpu)
@@ -208,146 +188,36 @@ static void note(const struct mt_hdr *rec)
 	}
 }
 
-/* ---- the report -------------------------------------------------------- */
+/* ---- runs ---------------------------------------------------------------- */
 
-static void put(struct mt_writer *out, uint64_t value, const char *name, const char *unit)
+/* What the tracer's counters say of the run that ends here. */
+static void end_run(const struct mt_hdr *rec, struct mt_writer *out)
 {
-	static _Alignas(8) unsigned char buf[MT_RECORD_MAX];
-	struct mt_stat s = { .hdr = { .kind = MT_KIND_stat }, .value = value };
-	const char *strings[] = { name, unit };
+	const struct mt_mode *m = (const struct mt_mode *)rec;
+	const struct mt_end *e = (const struct mt_end *)rec;
+	uint64_t accesses = rec->kind == MT_KIND_mode ? m->accesses : e->accesses;
+	uint64_t instructions = rec->kind == MT_KIND_mode ? m->instructions : e->instructions;
 
-	mt_writer_put(out, mt_build(buf, &s, strings));
+	st.judged = accesses > from.accesses ? accesses - from.accesses : 0;
+	st.instructions = instructions > from.instructions ? instructions - from.instructions : 0;
+	stat_report(&st, per_cpu, out);
 }
 
-static void put_kinds(struct mt_writer *out)
+static void note_run(const struct mt_hdr *rec, struct mt_writer *out)
 {
-	uint64_t records = 0;
+	const struct mt_mode *m = (const struct mt_mode *)rec;
+	int change = mt_runs_change(&runs, rec);
 
-	for (unsigned k = 0; k < KINDS; k++)
-		records += st.kinds[k];
-	put(out, records, "records", "");
-	put(out, st.bytes, "size", "byte");
-	for (unsigned k = 0; k < KINDS; k++) {
-		const struct mt_type *t = mt_type_of(k);
-		char name[64];
+	if (change & MT_RUN_ENDS)
+		end_run(rec, out);
+	if (change & MT_RUN_BEGINS) {
+		bool told = rec->kind == MT_KIND_mode;
 
-		if (!st.kinds[k])
-			continue;
-		if (t)
-			snprintf(name, sizeof(name), "records %s", t->name);
-		else
-			snprintf(name, sizeof(name), "records of unknown kind %u", k);
-		put(out, st.kinds[k], name, "");
+		next_run();
+		from.accesses = told ? m->accesses : 0;
+		from.instructions = told ? m->instructions : 0;
 	}
-}
-
-static void put_accesses(struct mt_writer *out)
-{
-	put(out, st.kinds[MT_KIND_access], "accesses", "");
-	put(out, st.loads, "accesses load", "");
-	put(out, st.stores, "accesses store", "");
-	put(out, st.both, "accesses load+store", "");
-	put(out, st.atomic, "accesses atomic", "");
-	put(out, st.kernel, "accesses kernel", "");
-	put(out, st.moved, "accesses moved", "");
-	put(out, st.split, "accesses split", "");
-	put(out, st.judged, "accesses judged by the tracer", "");
-}
-
-static void put_place(struct mt_writer *out, const struct place *p, const char *where)
-{
-	char name[128];
-
-	if (!p->accesses)
-		return;
-	snprintf(name, sizeof(name), "accesses %s", where);
-	put(out, p->accesses, name, "");
-	snprintf(name, sizeof(name), "accesses moved %s", where);
-	put(out, p->moves, name, "");
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-	int order = strcmp(x->storage, y->storage);
-
-	return order ? order : x->name ? strcmp(x->name, y->name) : 0;
-}
-
-/* Says nothing of a stream that mt-label has not seen. */
-static void put_places(struct mt_writer *out)
-{
-	char where[100];
-
-	if (!st.n_places)
-		return;
-	qsort(st.places, st.n_places, sizeof(st.places[0]), by_name);
-	for (size_t i = 0; i < st.n_places; i++) {
-		const struct place *p = &st.places[i];
-
-		snprintf(where, sizeof(where), "in %s%s%s", p->storage, p->name ? ": " : "",
-			 p->name ? p->name : "");
-		put_place(out, p, where);
-	}
-	put_place(out, &st.nowhere, "without an object");
-	put(out, st.with_field, "accesses with a field", "");
-}
-
-static int by_cpu(const void *a, const void *b)
-{
-	uint32_t x = ((const struct cpu *)a)->cpu, y = ((const struct cpu *)b)->cpu;
-
-	return x < y ? -1 : x > y;
-}
-
-static void put_cpus(struct mt_writer *out)
-{
-	uint64_t longest = 0;
-	char name[64];
-
-	if (st.n_cpus)
-		qsort(st.cpus, st.n_cpus, sizeof(*st.cpus), by_cpu);
-	for (size_t i = 0; i < st.n_cpus; i++) {
-		const struct cpu *c = &st.cpus[i];
-
-		if (c->last - c->first > longest)
-			longest = c->last - c->first;
-		if (!per_cpu)
-			continue;
-		snprintf(name, sizeof(name), "cpu %u events", c->cpu);
-		put(out, c->records, name, "");
-		snprintf(name, sizeof(name), "cpu %u accesses", c->cpu);
-		put(out, c->accesses, name, "");
-		snprintf(name, sizeof(name), "cpu %u accesses moved", c->cpu);
-		put(out, c->moves, name, "");
-		snprintf(name, sizeof(name), "cpu %u span", c->cpu);
-		put(out, c->last - c->first, name, "instruction");
-	}
-	put(out, st.n_cpus, "cpus", "");
-	put(out, longest, "longest span of a cpu", "instruction");
-}
-
-static void put_appdata(struct mt_writer *out)
-{
-	char name[100];
-
-	for (size_t i = 0; i < st.n_sums; i++) {
-		snprintf(name, sizeof(name), "appdata %s", st.sums[i].name);
-		put(out, st.sums[i].value, name, "");
-	}
-}
-
-static void report(struct mt_writer *out)
-{
-	put_kinds(out);
-	put_accesses(out);
-	put_places(out);
-	put_cpus(out);
-	put(out, st.instructions, "instructions", "instruction");
-	put_appdata(out);
-	put(out, st.runs, "runs", "");
-	put(out, st.drops, "drops", "");
-	put(out, st.dropped, "records lost", "");
+	mt_xruns_note(&runs, rec);
 }
 
 /* ---- main -------------------------------------------------------------- */
@@ -356,15 +226,19 @@ static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "per-cpu", no_argument, NULL, 'c' },
+		{ "per-run", no_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "ch", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "crh", options, NULL)) != -1)
 		switch (c) {
 		case 'c':
 			per_cpu = true;
+			break;
+		case 'r':
+			per_run = true;
 			break;
 		case 'h':
 			mt_help(help);
@@ -372,6 +246,17 @@ static void parse_options(int argc, char **argv)
 			mt_bad_usage();
 		}
 	mt_no_operands(argc, argv);
+}
+
+static bool passes(const struct mt_hdr *rec)
+{
+	switch (rec->kind) {
+	case MT_KIND_begin:
+	case MT_KIND_end:
+	case MT_KIND_drop:
+		return true;
+	}
+	return per_run && rec->kind == MT_KIND_mode;
 }
 
 int main(int argc, char **argv)
@@ -387,17 +272,17 @@ int main(int argc, char **argv)
 	mt_open_output(&out, &in);
 
 	while ((got = mt_reader_next(&in, &rec)) > 0) {
-		if (rec->kind == MT_KIND_begin) {
+		if (rec->kind == MT_KIND_begin)
 			clear();
-			mt_writer_put(&out, rec);
-		}
+		if (per_run)
+			note_run(rec, &out);
 		note(rec);
-		if (rec->kind == MT_KIND_end)
-			report(&out);
-		if (rec->kind == MT_KIND_end || rec->kind == MT_KIND_drop)
+		if (rec->kind == MT_KIND_end && !per_run)
+			stat_report(&st, per_cpu, &out);
+		if (passes(rec))
 			mt_writer_put(&out, rec);
 	}
-	if (in.open)
-		report(&out);	/* a cut stream: what there was, without an end */
+	if (in.open && (!per_run || runs.on))
+		stat_report(&st, per_cpu, &out);	/* a cut stream: what there was, without an end */
 	return mt_close(&in, got, &out);
 }

@@ -20,7 +20,7 @@ static const char help[] =
 "  -n, --top N     at most N rows in a table (100)\n"
 "  --title TEXT    what the page is called, instead of what was traced\n"
 "  --text          only the map of test cases (mt-scopes --testcases), as text\n"
-"  --svg           the same as a picture\n"
+"  --svg, --tikz   the same as a picture; as one for LaTeX\n"
 "  --diff FILE     the map shows what became of the test cases of another run\n"
 "  --help          this text\n"
 "\n"
@@ -30,7 +30,7 @@ static const char help[] =
 "\n"
 "    mt-cat log.mt | mt-scopes --testcases | mt-tohtml --svg >map.svg\n";
 
-enum form { FORM_page, FORM_text, FORM_svg };
+enum form { FORM_page, FORM_text, FORM_svg, FORM_tikz };
 
 static enum form form;
 static const char *before;		/* the other run; NULL: none */
@@ -42,6 +42,7 @@ static void parse_options(int argc, char **argv)
 		{ "title", required_argument, NULL, 'i' },
 		{ "text", no_argument, NULL, 't' },
 		{ "svg", no_argument, NULL, 's' },
+		{ "tikz", no_argument, NULL, 'k' },
 		{ "diff", required_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -54,6 +55,7 @@ static void parse_options(int argc, char **argv)
 		case 'i': given_title = optarg; break;
 		case 't': form = FORM_text; break;
 		case 's': form = FORM_svg; break;
+		case 'k': form = FORM_tikz; break;
 		case 'd': before = optarg; break;
 		case 'h': mt_help(help);
 		default: mt_bad_usage();
@@ -149,7 +151,9 @@ int main(int argc, char **argv)
 		print_page();
 	else if (form == FORM_text)
 		cases_text();
-	else
+	else if (form == FORM_svg)
 		cases_svg(true);
+	else
+		cases_tikz();
 	return mt_close_text(&in, got, &page);
 }

@@ -113,38 +113,6 @@ static void print_stat(const struct mt_type *t, const struct mt_hdr *rec)
 
 /* ---- events ------------------------------------------------------------ */
 
-static void print_access(const struct mt_access *a)
-{
-	static const struct mt_type *access;
-	const struct mt_stack *stack;
-
-	if (table.type != (access = mt_type_of(MT_KIND_access))) {
-		end_table();
-		table.type = access;
-		mt_out_str(&out, colour ? "\033[1m" : "");
-		mt_out_printf(&out, "%14s %4s  %-6s %5s %-6s  %-34s  %s", "time", "cpu", "op",
-			      "bytes", "", "place", "code");
-		mt_out_str(&out, colour ? "\033[0m\n" : "\n");
-	}
-	mt_out_printf(&out, "%14llu %4u  %-6s %5u %-6s  ", (unsigned long long)a->hdr.time,
-		      a->hdr.cpu, operation(a->flags), a->width,
-		      a->flags & MT_access_flag_moved ? "moved" : "");
-	mt_names_place(&word, &names, a->object, a->field, a->addr, word_name);
-	word.buf[word.used] = 0;
-	mt_out_bytes(&out, word.buf, word.used);
-	for (size_t n = letters(word.buf); n < 34; n++)
-		mt_out_char(&out, ' ');
-	mt_out_str(&out, "  ");			/* also behind a place that is too long */
-	word.used = 0;
-	word_code(&out, mt_names_process(&names, &a->hdr, a->pc), a->pc);
-	stack = mt_names_stack(&names, a->stack);
-	if (stack) {
-		mt_out_str(&out, " < ");
-		word_stack(&out, stack);
-	}
-	mt_out_char(&out, '\n');
-}
-
 /* Nothing to say: an id that refers to nothing, an address that is not known. */
 static bool is_empty(const struct mt_hdr *rec, const struct mt_field_info *f)
 {
@@ -268,8 +236,6 @@ static void print(const struct mt_hdr *rec)
 		end_table();
 		mt_text(&out, rec);
 		mt_out_char(&out, '\n');
-	} else if (rec->kind == MT_KIND_access) {
-		print_access((const struct mt_access *)rec);
 	} else if (t->class == MT_CLASS_report) {
 		print_any_report(t, rec);
 	} else if (t->class == MT_CLASS_event) {
@@ -335,6 +301,8 @@ int main(int argc, char **argv)
 	while ((got = mt_reader_next(&in, &rec)) > 0)
 		if (raw)
 			print_raw(rec);
+		else if (rec->kind == MT_KIND_access)
+			print_access((const struct mt_access *)rec);
 		else
 			print(rec);
 	end_table();

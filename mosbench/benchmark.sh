@@ -107,7 +107,7 @@ record()
 		return
 	fi
 	forget record judge
-	rm -rf rows labelled.mt ./*.json summary.txt report.html counts operations versions
+	rm -rf rows err labelled.mt ./*.json summary.txt report.html counts operations versions
 	set -- "$@" --copy "$mosbench/mosbench,/srv/mosbench" --console "$PWD/console" \
 		--mtrace-file "$PWD/mtrace.out"
 	keep_command "$@"
@@ -177,8 +177,8 @@ stage()
 	} | hash)
 	! is_done "$1" "$id" || return 0
 	forget "$1"
-	echo "+ $3" >>mscan.err
-	run sh -c "$3" 2>>mscan.err || failed "$1 failed, see mscan.err" || return
+	echo "+ $3" >"err/$1"
+	run sh -c "$3" 2>>"err/$1" || failed "$1 failed, see mscan.err" || return
 	is_done_now "$1" "$id"
 }
 
@@ -187,10 +187,12 @@ stage()
 # shellcheck disable=SC2016
 symbols='--root root mscan.kern mtrace.ko mtrace-magic $(find mosbench/build -maxdepth 1 -type f)'
 
-# Calls are in the log for the stacks alone, and most of it.
+# Calls are in the log for the stacks alone, and most of it. User code below the
+# kernel's frames would make as many stacks of one as there were processes.
 label()
 {
-	stage label mtrace.out "mt-cat mtrace.out | mt-stack | mt-filter --not --kind call |
+	[ -e labelled.mt ] || forget label
+	stage label mtrace.out "mt-cat mtrace.out | mt-stack --drop-calls --kernel-apart |
 		mt-label --members $symbols | mt-cat -o labelled.mt"
 }
 
@@ -208,10 +210,34 @@ for_each()
 # Rows name their objects, fields and functions in JSON; these records add nothing.
 context='label|map|segment|section|switch|task|symbol|object|field|stack'
 
+# The first of the workers to come here makes it.
 analysis()	# NAME SUMMARY PIPELINE
 {
+	mkdir "$claims/$1" 2>/dev/null || return 0
+	[ -e "$1.json" ] || forget "$1"
 	stage "$1" labelled.mt "mt-cat labelled.mt | $3 | mt-addr2line $symbols >rows/$1 &&
-		mt-tojson --names <rows/$1 | grep -Ev '^.\"type\":\"($context)\"' >$1.json" || worst=1
+		mt-tojson --names <rows/$1 | grep -Ev '^.\"type\":\"($context)\"' >$1.json" || :
+}
+
+# As many at once as there are processors. Each reads the log for itself, for
+# decoding is a tenth of the work, and most of them need much memory.
+all_analyses()
+{
+	claims=$(mktemp -d "$tmp/claims.XXXXXX")
+	for _ in $(seq "$(getconf _NPROCESSORS_ONLN)"); do
+		{ begin_worker; for_each analysis; } &
+		workers="$workers $!"
+	done
+	# shellcheck disable=SC2086 # words
+	wait $workers || :
+	workers=''
+	missing=$(for_each name_if_missing)
+	[ ! "$missing" ] || verdict="no $(echo "$missing" | tr '\n' ' ')"
+}
+
+name_if_missing()	# NAME
+{
+	[ -e ".done/$1" ] || echo "$1"
 }
 
 part_of_summary()	# NAME SUMMARY
@@ -238,11 +264,11 @@ name_rows()	# NAME
 
 report()
 {
-	rm -f summary.txt report.html
-	summary >summary.txt 2>>mscan.err
+	worst=0
+	summary >summary.txt 2>err/summary
 	[ "$worst" = 0 ] || failed 'no summary, see mscan.err' || return
 	# shellcheck disable=SC2046,SC2002 # words
-	cat $(for_each name_rows) | mt-tohtml >report.html 2>>mscan.err ||
+	cat $(for_each name_rows) | mt-tohtml --title "$name" >report.html 2>err/report ||
 		failed 'no report.html, see mscan.err'
 }
 
@@ -251,13 +277,11 @@ analyse()
 	[ -e .done/judge ] || failed 'no sound log: nothing to analyse' || return
 	[ -d root/. ] && [ -r mscan.kern ] ||
 		failed 'root or mscan.kern is gone: --process=all records anew' || return
-	: >mscan.err
-	mkdir -p rows
-	label || return
-	worst=0
-	for_each analysis
-	[ "$worst" = 0 ] || return
-	report
+	mkdir -p rows err
+	rm -f summary.txt report.html
+	label && all_analyses
+	[ "$verdict" != ok ] || report || :
+	cat err/* >mscan.err
 }
 
 # ---- one benchmark --------------------------------------------------------------------

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "../filters/libmt/mt_log.h"
+#include "../filters/libmt/mt_state.h"
 #include "tracer.h"
 
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -44,6 +45,9 @@ static struct {
 	unsigned char *some;		/* the last records for it */
 	size_t used;
 	bool unsound;			/* something could not be encoded */
+	struct mt_state *state;		/* what the log has led to; NULL: others write to it, too */
+	bool state_begun;
+	uint64_t since_state;		/* bytes of records */
 	uint64_t records;		/* for the next block */
 	uint64_t since;			/* when its first ones were seen, ns; or 0 */
 	uint64_t sampled;		/* accesses that passed the filter */
@@ -177,6 +181,38 @@ static void write_block(const void *bytes, size_t len)
 	session_unlock(s);
 }
 
+/* A block of the state, once it is full; or what is there of it. */
+static void end_state_block(void)
+{
+	const void *bytes;
+	size_t len = mt_log_end_block(out.encoder, &bytes);
+
+	write_block(bytes, len);
+	out.unsound = false;
+}
+
+static int put_state(void *unused, const struct mt_hdr *rec)
+{
+	(void)unused;
+	mt_log_say_state(out.encoder);
+	if (mt_log_add(out.encoder, rec, rec->size) < 0)
+		out.unsound = true;
+	if (mt_log_added(out.encoder) >= MT_LOG_BLOCK)
+		end_state_block();
+	return 0;
+}
+
+/* Now and then the log says what it has led to, for readers that begin there. */
+static void write_state(void)
+{
+	if (!out.state || tracer.session->broken || !mt_state_due(out.state, out.since_state))
+		return;
+	mt_state_each(out.state, put_state, NULL);
+	if (mt_log_added(out.encoder))
+		end_state_block();
+	out.since_state = 0;
+}
+
 static void flush_block(void)
 {
 	const void *bytes = out.some;
@@ -186,10 +222,12 @@ static void flush_block(void)
 		return;
 	/* Encode without the lock. */
 	encode_some();
+	out.since_state += mt_log_added(out.encoder);
 	len = out.log.stream ? out.used : mt_log_end_block(out.encoder, &bytes);
 	write_block(bytes, len);
 	out.used = out.records = out.since = 0;
 	out.unsound = false;
+	write_state();
 }
 
 /*
@@ -313,10 +351,28 @@ static uint64_t entries_for(uint64_t bytes)
 	return (bytes + sizeof(struct entry) - 1) / sizeof(struct entry);
 }
 
+/* Without memory for it the log has no states any more; readers do without. */
+static void note_state(const struct mt_hdr *rec)
+{
+	_Alignas(8) static unsigned char buf[MT_RECORD_MAX];
+	int failed = 0;
+
+	if (!out.state)
+		return;
+	if (!out.state_begun)
+		failed = mt_state_note(out.state, tracer_begin(buf, out.lanes && out.lanes->next));
+	out.state_begun = true;
+	if (failed || mt_state_note(out.state, rec) < 0) {
+		mt_state_free(out.state);
+		out.state = NULL;
+	}
+}
+
 /* A record that stands in the entries after tail; returns how many. */
 static uint64_t take_record(const struct lane *l, uint64_t tail, uint64_t bytes)
 {
 	unsigned char *to = block_room(bytes);
+	const struct mt_hdr *rec = (const struct mt_hdr *)to;
 	uint64_t left = bytes, n = 0;
 
 	for (; left; n++) {
@@ -326,6 +382,7 @@ static uint64_t take_record(const struct lane *l, uint64_t tail, uint64_t bytes)
 		to += part;
 		left -= part;
 	}
+	note_state(rec);
 	return n;
 }
 
@@ -710,6 +767,8 @@ int out_open(void)
 	out.dev = st.st_dev;
 	out.ino = st.st_ino;
 	out.encoder = mt_log_encoder_new();
+	/* In user mode other processes write to the log, too: none knows all. */
+	out.state = tracer.system && !out.log.stream ? mt_state_new(MT_STATE_MAX) : NULL;
 	out.some = malloc(AT_ONCE + MT_RECORD_MAX + sizeof(struct mt_drop));
 	if (!out.encoder || !out.some) {
 		tracer_warn("no memory");

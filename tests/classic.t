@@ -65,7 +65,7 @@ origin cpu=0 time=0 host=0x40000000 instructions=0 entry=machine detail=0
 mode cpu=0 time=50 mode=movement accesses=0 instructions=90 name="run"
 origin cpu=0 time=51 host=0x7f0000000000 instructions=0 entry=label detail=0
 label cpu=0 time=51 addr=0xffff888000000000 bytes=192 pc=0xffffffff81000001 process=0 task=0 op=alloc storage=heap name="dentry" ctype=""
-entry cpu=0 time=60 tag=0x4d pc=0xffffffff81001000 task=5 number=0 state=start cause=syscall depth=0
+entry cpu=0 time=60 tag=0x4d pc=0xffffffff81001000 task=5 number=4294967295 state=start cause=syscall depth=0
 access cpu=0 time=60 pc=0xffffffff81000010 addr=0xffff888000000000 paddr=0x7f0000000000 width=8 flags=load+kernel+moved
 judged cpu=1 time=0 accesses=1
 access cpu=1 time=0 pc=0x400000 addr=0x60003c paddr=0x7f000000003c width=4 flags=store+moved+split
@@ -74,7 +74,7 @@ judged cpu=1 time=0 accesses=9
 origin cpu=1 time=0 host=0x0 instructions=0 entry=access detail=3
 access cpu=1 time=0 pc=0x400000 addr=0x600040 paddr=0x7f0000000040 width=4 flags=store+atomic+moved
 origin cpu=0 time=70 host=0x0 instructions=0 entry=fcall detail=3
-entry cpu=0 time=70 tag=0x4d pc=0x0 task=0 number=0 state=done cause=interrupt depth=0
+entry cpu=0 time=70 tag=0x4d pc=0x0 task=0 number=4294967295 state=done cause=interrupt depth=0
 mode cpu=0 time=80 mode=off accesses=10 instructions=190 name="run"
 appdata cpu=0 time=81 value=12 name="operations"
 end cpu=0 time=0 records=17 dropped=0 accesses=10 instructions=100
@@ -83,7 +83,7 @@ same want got 'a log by hand: times, counts, crossing accesses, done with value'
 run sh -c 'mt-cat sane | mt-check'
 is_status 0 '... keeps what mt-log(5) promises'
 mt-cat sane | mt-totext --raw | grep '^begin' >got
-has 'cpus=2 quantum=100 sample=1 mode=off machine=system order=exact .*options=calls ' got 'the machine entry is in begin'
+has 'cpus=2 quantum=100 sample=1 mode=off machine=system order=exact .*options=calls+always ' got 'the machine entry is in begin'
 [ "$(mt-cat --cpu 1 sane | mt-totext --raw | grep -c '^access')" = 3 ]; ok $? '--cpu selects'
 run mt-cat --blocks 1-2 sane
 is_status 2 '--blocks is refused: there are none'

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every command under EXAMPLES of every manual runs, and README's do too; and
-# options that a manual describes exist.
+# Every command under EXAMPLES of every manual runs, and those of README and of the
+# shipped log do too, which answer what that page shows; and options that a manual
+# describes exist.
 . "${SRC:-.}/tests/lib.sh"
 
 [ -x "$B/mt-run" ] && [ -x "$B/examples/false-sharing/false-sharing" ] ||
@@ -64,22 +65,35 @@ examples() {
 	awk '{ more = /(\||\\|&&)[ \t]*$/; sub(/\\[ \t]*$/, ""); printf "%s%s", $0, more ? " " : "\n" }'
 }
 
-for page in "$SRC"/doc/*.[157] "$SRC/README.md"; do
-	name=$(basename "$page")
+# shown PAGE COMMAND: the lines below it in PAGE, which may leave out some and are cut
+# on the right, are in ./out in that order.
+shown() {
+	awk -v command="$2" '
+	NR == FNR { if (on && /^    [^$]/) want[++n] = substr($0, 5); else on = $0 == "    $ " command; next }
+	at < n && index($0, want[at + 1]) == 1 { at++ }
+	END { if (at < n) { print "# not there: " want[at + 1]; exit 1 } }' "$1" out
+}
+
+for page in "$SRC"/doc/*.[157] "$SRC/README.md" "$SRC/examples/mosbench/README.md"; do
+	name=${page#"$SRC/"}
+	name=${name#doc/}
 	case $name in
 	*.md) sed -n 's/^    \$ //p' "$page" >commands ;;
 	*) examples "$page" | sed 's/^\$ //' >commands ;;
 	esac
 	[ -s commands ] || { case $name in mt-log.5) ;; *) ok 1 "$name has examples" ;; esac; continue; }
+	rm -rf run && mkdir run && cp log.mt prog "$SRC"/examples/mosbench/*.mt run/ && : >run/root.ext4
 	while read -r command; do
 		[ -n "$command" ] || continue
 		case $command in \#*) continue ;; esac
-		rm -rf run && mkdir run && cp log.mt prog run/ && : >run/root.ext4
 		status=0
 		(cd run && bash -o pipefail -c "$command" <"/dev/null" >../out 2>../err) || status=$?
 		# 141: a reader like head left; 3: a check that was asked for failed
 		case $status in 0 | 141) ok 0 "$name: $command" ;;
 		*) ok 1 "$name: $command"; echo "# status $status"; sed 's/^/# /' err ;;
+		esac
+		case $name in
+		examples/*) shown "$page" "$command"; ok $? "$name: $command: answers what is shown" ;;
 		esac
 	done <commands
 done
@@ -87,7 +101,7 @@ done
 # Options that pages list, against --help of the program.
 for page in "$SRC"/doc/*.1; do
 	p=$(basename "$page" .1)
-	for path in "$B/$p" "$SRC/qemu/$p" "$SRC/image/$p"; do [ ! -x "$path" ] || break; done
+	for path in "$B/$p" "$SRC/qemu/$p" "$SRC/image/$p" "$SRC/mosbench/$p"; do [ ! -x "$path" ] || break; done
 	"$path" --help >help.out
 	sed -n 's/^\.It \(Fl .*\)/\1/p' "$page" | grep -o 'Fl -[-a-zA-Z]*' | sed 's/^Fl -/--/' >listed
 	bad=0

@@ -160,12 +160,12 @@ label addr=0xffff888000001000 bytes=4096 pc=0xffffffff81000001 process=0 task=0 
 label addr=0xffff888000001000 bytes=8 pc=0xffffffff81000001 process=0 task=0 op=alloc storage=static name="classic heap" ctype=""
 label addr=0xffff888000001000 bytes=16 pc=0xffffffff81000001 process=0 task=0 op=alloc storage=percpu name="classic heap" ctype=""
 label addr=0xffff888000001000 bytes=0 pc=0xffffffff81000001 process=0 task=0 op=free storage=heap name="classic heap" ctype=""
-entry tag=0x1234 pc=0xffffffff81000002 task=42 number=0 state=start cause=syscall depth=3
-entry tag=0x1234 pc=0xffffffff81000002 task=42 number=0 state=pause cause=syscall depth=3
-entry tag=0x1234 pc=0xffffffff81000002 task=42 number=0 state=resume cause=syscall depth=3
-entry tag=0x1234 pc=0xffffffff81000002 task=42 number=0 state=done cause=syscall depth=3
-entry tag=0x1234 pc=0xffffffff81000002 task=0 number=0 state=start cause=interrupt depth=3
-entry tag=0x1234 pc=0xffffffff81000002 task=0 number=0 state=done cause=interrupt depth=3
+entry tag=0x1234 pc=0xffffffff81000002 task=42 number=4294967295 state=start cause=syscall depth=3
+entry tag=0x1234 pc=0xffffffff81000002 task=42 number=4294967295 state=pause cause=syscall depth=3
+entry tag=0x1234 pc=0xffffffff81000002 task=42 number=4294967295 state=resume cause=syscall depth=3
+entry tag=0x1234 pc=0xffffffff81000002 task=42 number=4294967295 state=done cause=syscall depth=3
+entry tag=0x1234 pc=0xffffffff81000002 task=0 number=4294967295 state=start cause=interrupt depth=3
+entry tag=0x1234 pc=0xffffffff81000002 task=0 number=4294967295 state=done cause=interrupt depth=3
 segment addr=0xffff88800a000000 bytes=5000 owner=6
 lock addr=0xffff888000002000 pc=0xffffffff81000003 op=acquire read=1 task=0 name="classic lock"
 lock addr=0xffff888000002000 pc=0xffffffff81000003 op=acquired read=1 task=0 name="classic lock"

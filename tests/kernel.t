@@ -30,6 +30,20 @@ has "^$SCRATCH/cache/kernel-[0-9a-f]{12}\$" out '--print tells where it would be
 cp out kernel
 run "$build" --stock --print
 has "^$SCRATCH/cache/stock-[0-9a-f]{12}\$" out 'the stock kernel has a directory of its own'
+for patches in '--patch one' '--patch two' '--patch one --patch two'; do
+	echo first >one
+	echo second >two
+	# shellcheck disable=SC2086 # words
+	"$build" $patches --print
+done >named
+sort -u kernel named | wc -l >different
+echo 4 | same - different 'other patches, other directories'
+run "$build" --patch none --print
+is_status 1 'a patch that is not there is an error'
+run "$build" --stock --patch one
+is_status 2 'the stock kernel takes no patch'
+run "$build" --print --patch
+is_status 2 '--patch needs a file'
 mkdir -p "$(cat kernel)" && : >"$(cat kernel)/version"
 run "$build"
 is_status 0 'what is there is not built'

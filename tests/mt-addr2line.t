@@ -141,6 +141,15 @@ echo "access pc=0x$next" | back pc >got
 printf 'label pc=0x%s\naccess pc=0x%s\n' "$next" "$next" | back pc >both
 sed 1d both | cmp -s - got && head -1 both | cmp -s - want
 ok $? 'an exact use redefines what was a return address'
+for record in 'lock' 'serial section=lock' 'serial section=retry'; do
+	echo "$record pc=0x$next" | back pc >got
+	same want got "where a lock was acquired is the call: $record"
+done
+echo "locked held=write pc2=0x$next" | back pc2 >got
+same want got '... also in rows of what was done under it'
+echo "access pc=0x$next" | back pc >want
+echo "serial section=access pc=0x$next" | back pc >got
+same want got '... but an access under no lock is told exactly'
 run mt-addr2line --field pc,nonsense <two.mt; is_status 2 '--field with an unknown name is wrong usage'
 
 # ---- where the DWARF is --------------------------------------------------

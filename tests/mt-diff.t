@@ -120,6 +120,14 @@ for row in 'pair by=pair pc=0x401000 pc2=0x401000|dput, dput' 'pair by=cpus to=3
 	same want got "the name of a row: ${row%%|*}"
 done
 
+# operations from rows of mt-stat, in a file of rows only
+for side in before after; do
+	{ mt-stat <$side.mt; mt-filter -k shared <$side.mt; } >$side.stat
+done
+mt-diff --per-op --all before.mt after.mt | mt-tojson >want
+mt-diff --per-op --all before.stat after.stat | mt-tojson >got
+same want got '--per-op: operations also as mt-stat has them, beside the rows'
+
 mt-diff before.mt after.mt | mt-totext >got
 has '0 +777 +worse +moves +shared by field +struct dentry.d_new' got 'as text: a table'
 mt-diff --per-op before.mt after.mt | mt-totext >got

@@ -229,6 +229,23 @@ run mt-filter -e "$(printf '%0300d' 0 | tr 0 '(')" <log; is_status 2 'deep nesti
 mt-filter --fields >got; ok $? '--fields lists the fields'
 has '^    sharing .*: none read true false mixed$' got '... with their values'
 
+# ---- many accesses in a row are judged together
+mkstream -n 3000 >log
+mt-tojson <log >log.json
+while IFS=';' read -r options expected; do
+	# shellcheck disable=SC2086 # several words
+	mt-filter --only $options <log | mt-tojson | grep '"type":"access"' >got
+	jq -c "select(.type == \"access\" and ($expected))" log.json >want
+	[ -s want ] && cmp -s got want; ok $? "of 3000 accesses in a row the right ones, in order: $options"
+done <<'OPTIONS'
+-e width>=0;true
+--cpu 1 --width 8;.cpu == 1 and .width == 8
+--cpu 1 --width 8 --not;.cpu != 1 or .width != 8
+-e store&&(cpu==2||width==4);(.flags | index("store")) and (.cpu == 2 or .width == 4)
+-e cpu==2||store;.cpu == 2 or (.flags | index("store"))
+--addr 0xffff888000000000-0xffff8880ffffffff;.addr >= "0xffff888000000000" and .addr <= "0xffff8880ffffffff"
+OPTIONS
+
 # ---- against the model
 mkrec >log <<'LOG'
 access cpu=1 time=1 pc=0x401000 addr=0x1000 paddr=0x1000 width=8 flags=load object=1

@@ -53,6 +53,25 @@ use 0
 W
 same want got 'an object is defined once, ahead of its first use; untouched ones never'
 
+mkrec <<'LOG' | mt-label | mt-tojson | jq -r 'select(.type == "object" or .type == "lock") | "\(.type) \(.addr): \(.name)."' >got
+lock addr=0 op=acquired
+label addr=0x1000 bytes=64 storage=heap name=dentry
+lock addr=0x1008 op=acquired name=mine
+lock addr=0x1008 op=release name=mine
+label addr=0x1000 op=free storage=heap
+label addr=0x1000 bytes=64 storage=heap name=dentry
+lock addr=0x1008 op=acquired name=spinlock
+LOG
+cat >want <<'W'
+lock 0x0: .
+object 0x1000: dentry.
+lock 0x1008: mine.
+lock 0x1008: mine.
+object 0x1000: dentry.
+lock 0x1008: spinlock.
+W
+same want got '... also if only its lock is used'
+
 mt-label <out >again 2>err && cmp -s out again
 ok $? 'what is labelled already passes unchanged'
 mt-label <log | mt-label --stats 2>err >/dev/null; has '^mt-label: 0 of 0 accesses' err '--stats counts what it labelled'

@@ -138,6 +138,28 @@ expect 'a handler on the same cpu is somebody else' <<'ROWS'
 count 10/10 hidden 10 1000000
 ROWS
 
+# ---- any bytes, a cut log ----------------------------------------------------------------
+
+{
+	printf 'field id=1 ctype="struct \\x1b[31m" path="a\\x22\\xff"\n'
+	repeat 10 <<'LOG'
+lock cpu=300 addr=0x10 op=acquired name="\x0a,\x00x\xfe"
+access cpu=300 field=1 flags=store pc=0x1
+lock cpu=300 addr=0x10 op=release
+LOG
+} >names.txt
+show='"\(.ctype)|\(.path)|\(.name)|\(.write_stores)/\(.stores)"'
+rows <names.txt
+printf 'struct \033[31m|a"\357\277\275|\n,|10/10\n' >want
+same want got 'names are any bytes, up to a zero; cpu 300 is one like others'
+head -c -8 log.mt >cut.mt
+run mt-locks <cut.mt
+is_status 1 'a cut log fails'
+mt-tojson <out 2>/dev/null | grep -c '"type":"guard"' >got
+expect '... and has the rows of what there is' <<'ROWS'
+1
+ROWS
+
 # ---- a slow model, runs and parts ----------------------------------------------------------
 
 python3 "$model/lock-logs.py" 1 300 | mkrec >random.mt
@@ -176,12 +198,23 @@ ROWS
 
 python3 "$model/lock-logs.py" 301 301 3000 | mkrec >log.mt
 mt-locks --all --pcs --hidden <log.mt >whole
-for count in 1 2 7; do
+for count in 1 2 7 64; do
 	rm -f part-*
 	mt-split -n $count -f 'mt-locks --pcs --hidden --partial >$FILE' <log.mt &&
 		mt-merge part-* | mt-locks --all --pcs --hidden >merged
 	cmp -s whole merged
 	ok $? "$count parts by line, merged, give the bytes of the whole"
 done
+
+python3 "$model/lock-logs.py" 304 304 3000 | mkrec >log.mt
+mt-locks --all --pcs <log.mt >whole
+for count in 1 2 7 64; do
+	rm -f part-*
+	mt-split -n $count --by object -f 'mt-locks --pcs --partial >$FILE' <log.mt &&
+		mt-merge part-* | mt-locks --all --pcs >merged
+	cmp -s whole merged
+	ok $? "$count parts by object know who has seen an object, also without --hidden"
+done
+[ "$(mt-tojson <whole | grep -c '"hidden":[1-9]')" -gt 3 ]; ok $? '... and some were hidden'
 
 done_testing

@@ -83,13 +83,23 @@ node 0x3 0xffff888000001000 64 number=1
 inode 0x5 0xffff888000001000 64 number=2
 ROWS
 
+show='"\(.ctype)|\(.objects)"'
+rows <<'LOG'
+begin mode=scope
+gc cpu=0 op=create addr=0xffff888000001000 bytes=64 ctype="a\x1b\x22\xff"
+access cpu=70000 pc=0x1 addr=0xffff888000001000 width=8 flags=store
+LOG
+printf 'a\033"\357\277\275|1\n' >want
+same want got 'types are any bytes, cpus any number'
+
+rows <blocks
 head -c -8 log.mt >cut.mt
 run mt-rcu <cut.mt
 is_status 1 'a cut stream fails'
 mt-tojson <out 2>/dev/null | grep -c '"type":"rcu"' >got
-echo 3 >want
+echo 1 >want
 same want got 'but its rows come'
-for usage in '--by size' '--partial --published' operand; do
+for usage in '--by size' operand; do
 	# shellcheck disable=SC2086 # an option and its argument
 	run mt-rcu $usage <log.mt
 	is_status 2 "wrong usage: $usage"
@@ -111,6 +121,26 @@ if command -v python3 >/dev/null; then
 --published
 --per-run --by object
 OPTIONS
+
+	# parts WAY OPTIONS <log.mt: the bytes of the whole
+	parts() {
+		way=$1; shift
+		mt-rcu "$@" <log.mt >whole
+		for count in 1 2 7 64; do
+			rm -f part-*
+			mt-split -n $count --by "$way" -f "mt-rcu $* --partial >\$FILE" <log.mt &&
+				mt-merge part-* | mt-rcu "$@" | cmp -s - whole || return 1
+		done
+	}
+	python3 "$model/random-scopes.py" 301 301 4000 | mkrec | mt-label >log.mt
+	parts line --freed-only
+	ok $? '1, 2, 7 and 64 parts by line, merged, give the bytes of the whole'
+	parts line --by object
+	ok $? '... by object'
+	python3 "$model/random-scopes.py" 302 302 4000 | grep -v op=create | mkrec | mt-label >log.mt
+	parts object --published
+	ok $? 'parts by object know who has seen an object: --published'
+	[ "$(mt-tojson <whole | grep -c '"type":"rcu"')" -gt 3 ]; ok $? '... and there are rows'
 else
 	skip 'no python3' 'random logs, as the model says'
 fi

@@ -25,7 +25,7 @@ work total_instructions=101000 total_waited=1000 total_moves=80 waited_moves=5 t
 serial name=A instructions=1000 acquires=2 moves=30 atomics=10 section=lock
 serial name=readers instructions=90000 acquires=1 section=lock read=1
 serial name=small instructions=999 acquires=2 moves=30 atomics=10 section=lock'
-echo "$table" | rows --cores 2 --lock-latency 5
+echo "$table" | rows --cores 2 --lock-latency 5 --uncontended
 expect 'bounds: the lock that takes longest limits, readers do not' <<'ROWS'
 2 1477 1782 102677 A
 ROWS
@@ -38,10 +38,10 @@ for n in range(2, 49):
     low, high = (1 / (s + (1 - s) / ((x - time1) / parallel)) for x in (100000, most1))
     print(n, int(low * 1000 + .5), int(high * 1000 + .5), int(s * 1e6 + .5), "A")
 PY
-echo "$table" | rows --lock-latency 5
+echo "$table" | rows --lock-latency 5 --uncontended
 same want got '2 to 48 cores, as the formulas have it'
 
-echo "$table" | rows --cores 2 --lock-latency 5 --model amdahl
+echo "$table" | rows --cores 2 --lock-latency 5 --uncontended --model amdahl
 expect 'Amdahl: 1 / (s + (1 - s) / n) with that share' <<'ROWS'
 2 1814 1814 102677 A
 ROWS
@@ -52,7 +52,7 @@ expect 'constants are options: of 100000 instructions 1000 are serial' <<'ROWS'
 4 3883 3883 10000 A
 ROWS
 
-rows --cores 2 --miss-latency 0 --miss-per-core 100 --lock-latency 1000 <<'LOG'
+rows --cores 2 --miss-latency 0 --miss-per-core 100 --lock-latency 1000 --uncontended <<'LOG'
 work total_instructions=100000 total_moves=50
 serial name=lock instructions=100 acquires=1 section=lock
 serial name="cmpxchg x" instructions=4300 acquires=9 section=retry
@@ -61,12 +61,31 @@ LOG
 expect 'a retry costs no acquisition (4300, a lock 4100), an access under no lock its misses only (4200)' <<'ROWS'
 2 1755 1840 39091 cmpxchg x
 ROWS
-rows --cores 2 <<'LOG'
+rows --cores 2 --uncontended <<'LOG'
 work total_instructions=100
 serial name=A instructions=50 acquires=10
 LOG
 expect 'more than all of the work is serial: slower than one core' <<'ROWS'
 2 0 0 2000500000 A
+ROWS
+# Per-cpu locks are acquired most, and limit nothing; 100 acquisitions that nobody
+# else wanted do not cost what 5 contended ones do: time(2) = 1000 + 5 * 10 * 4, time(1)
+# = 1050, so 1 / (0.012 + 0.988 / (98950 / 49400)) = 1.979.
+rows --cores 2 --lock-latency 10 --miss-latency 0 --miss-per-core 0 <<'LOG'
+work total_instructions=100000 n_cpus=4
+serial name=percpu instructions=3000 acquires=900 contended=900 cpus=1
+serial name=shared instructions=1000 acquires=100 contended=5 cpus=3
+LOG
+expect 'only contended acquisitions cost more; what one cpu of several has for itself limits nothing' <<'ROWS'
+2 1979 1979 12000 shared
+ROWS
+mkrec >log.mt <<'LOG'
+work total_instructions=100000 n_cpus=1
+serial name=only instructions=1000 cpus=1
+LOG
+mt-scale --cores 2 <log.mt | mt-tojson | jq -r "select(.type == \"scaling\") | $show" >got
+expect '... but in a log of one cpu it may' <<'ROWS'
+2 1980 1980 10000 only
 ROWS
 rows --cores 3 <<'LOG'
 work total_instructions=9000
@@ -90,7 +109,7 @@ next
 two
 ROWS
 
-echo "$table" | mkrec | mt-scale --cores 2 --lock-latency 5 | mt-totext >text
+echo "$table" | mkrec | mt-scale --cores 2 --lock-latency 5 --uncontended | mt-totext >text
 has '^ +2 +1\.48 +1\.78 +10\.3 % +A$' text 'mt-totext: a table of bounds'
 
 # ---- simulations -----------------------------------------------------------------------

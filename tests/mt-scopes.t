@@ -156,7 +156,7 @@ echo 3 >want
 same want got 'but its rows come'
 { echo 'begin mode=movement'; scope 0 a x 0 0x1000 8 store; } | rows stat
 has 'the log has moves only' err 'a log of moves is said to show less'
-for usage in '--by size' '--conflicts x' '--list --partial' operand; do
+for usage in '--rows 0' '--by size' '--conflicts x' '--list --partial' operand; do
 	# shellcheck disable=SC2086 # an option and its argument
 	run mt-scopes $usage <log.mt
 	is_status 2 "wrong usage: $usage"
@@ -168,6 +168,41 @@ show='"\(.name) \(.name2) pairs=\(.pairs) bytes=\(.bytes)"'
 { echo 'begin mode=scope'; again; } | rows unexpected --by scope
 expect 'scopes that did the same are one row, with the number of pairs' <<'ROWS'
 a b pairs=100 bytes=800
+ROWS
+
+{ echo 'begin mode=scope'
+  for i in 1 2 3 4 5 6 7 8; do scope "$i" "op$i($i)" "v$i" 1 "0x100$((i & 1))" $i store; done; } >many
+show='"\(.name) \(.name2) bytes=\(.bytes)"'
+rows unexpected --by scope <many && cp got all
+for limit in 1 2 5 27; do
+	rows unexpected --by scope --rows $limit <many
+	head -$limit all >want
+	same want got "--rows $limit: the first $limit of all"
+	has "^mt-scopes: $((28 - limit)) pairs that share less have no row" err '... and how many are left out is said'
+done
+rows unexpected --by scope --rows 28 <many
+[ ! -s err ] && cmp -s got all; ok $? 'as many as there are: nothing is left out'
+
+# open(a) shares with link(b) and link(c) in one way; a bare address is a place, too.
+{
+	cat <<'LOG'
+begin mode=scope
+field id=1 ctype="struct inode" path=i_count
+object id=5 addr=0x9000 bytes=64 storage=static name=total
+LOG
+	scope 0 'open(a)' x 0 0x1000 4 'store field=1'
+	scope 1 'link(b)' y 0 0x1000 4 'load field=1'
+	scope 1 'link(c)' y 0 0x1000 4 'load field=1'
+	scope 2 'open("q")' z 0 0x2000 4 'store object=5'
+	scope 3 stat z 0 0x2000 4 'store object=5'
+	scope 2 read p 0 0x3000 4 store
+	scope 3 read q 0 0x3000 4 load
+} | mkrec | mt-scopes --by scope --conflicts 1000000 | mt-tojson --names |
+	jq -rs -f "$SRC/examples/sharing-classes.jq" >got
+expect 'examples/sharing-classes.jq: each way of sharing once' <<'ROWS'
+2 link open: struct inode.i_count rw
+1 open stat: total ww
+1 read read: 0x3000 wr
 ROWS
 
 if command -v python3 >/dev/null; then
@@ -188,6 +223,21 @@ if command -v python3 >/dev/null; then
 --testcases
 --testcases --prefix open
 OPTIONS
+
+	parts() {
+		mt-scopes "$@" <log.mt >whole 2>err
+		for count in 1 2 7 64; do
+			rm -f part-*
+			mt-split -n $count -f "mt-scopes $* --partial >\$FILE 2>err" <log.mt &&
+				mt-merge part-* | mt-scopes "$@" 2>err | cmp -s - whole || return 1
+		done
+	}
+	python3 "$model/random-scopes.py" 301 301 4000 | mkrec >log.mt
+	for options in '' '--by scope --conflicts 3' --per-run --testcases; do
+		# shellcheck disable=SC2086 # several words
+		parts $options
+		ok $? "1, 2, 7 and 64 parts by line, merged, give the bytes of the whole: ${options:-no options}"
+	done
 else
 	skip 'no python3' 'random logs, as the model says'
 fi

@@ -158,6 +158,21 @@ A 1 1 2 0x1000
 0x2008 1 0 0 0x2008
 ROWS
 
+rows --by lock <<'LOG'
+begin mode=movement
+object id=7 addr=0x1000 bytes=64 storage=heap name=dentry
+lock cpu=0 time=0 addr=0x1008 op=acquired name=d_lock
+lock cpu=0 time=4 addr=0x1008 op=release name=d_lock
+object id=8 addr=0x1000 bytes=64 storage=heap name=dentry
+lock cpu=0 time=5 addr=0x1008 op=acquired name=d_lock
+lock cpu=0 time=7 addr=0x1008 op=release name=d_lock
+LOG
+jq -r 'select(.type == "serial") | "\(.name) \(.addr) object \(.object) \(.instructions)"' all.json >got
+expect 'an address that is used again has another lock, also of the same class' <<'ROWS'
+d_lock 0x1008 object 7 4
+d_lock 0x1008 object 8 2
+ROWS
+
 # ---- accesses under no lock -------------------------------------------------------
 
 show='"\(.section) \(.name) \(.instructions) moves \(.moves) at \(.addr) object \(.object) pc \(.pc)"'
@@ -339,7 +354,7 @@ parts() {
 	options=$1
 	# shellcheck disable=SC2086  # words
 	mt-serial $options <log.mt >whole
-	for parts in 1 2 7; do
+	for parts in 1 2 7 64; do
 		rm -f part-*
 		mt-split -n $parts -f "mt-serial $options --partial --part \$PART >\$FILE" <log.mt &&
 			mt-merge part-* | mt-serial $options >merged
@@ -349,7 +364,7 @@ parts() {
 python3 "$model/lock-logs.py" 301 301 3000 | mkrec >log.mt
 for options in '' '--by lock --unlocked --sites' '--by pc,cpu,task --miss-cost 100' '--per-run'; do
 	parts "$options"
-	ok $? "1, 2 and 7 parts by line, merged, give the bytes of the whole: mt-serial $options"
+	ok $? "1, 2, 7 and 64 parts by line, merged, give the bytes of the whole: mt-serial $options"
 done
 
 run mt-serial --by section --partial <log.mt; is_status 2 'a list of sections has no parts'

@@ -57,6 +57,18 @@ mt-cat by-cpu-1 by-cpu-2 by-cpu-3 by-cpu-4 by-cpu-5 | raw | grep -c -e ^access -
 echo 408 >want
 same want got '... and none is lost or twice'
 
+for i in $(seq 300); do
+	echo "access cpu=$((i % 4)) paddr=$((i * 3000)) object=$((i % 40)) flags=load"
+done | mkrec | mt-split -n 5 --by object by-object-
+for i in 1 2 3 4 5; do
+	mt-cat by-object-$i | raw | grep ^access | sed 's/.* object=\([0-9]*\).*/\1/' | grep -vx 0 | sort -u
+done | sort | uniq -c | awk '{ print $1 }' | uniq -c | awk '{ print $1, $2 }' >got
+echo '39 1' >want
+same want got '--by object: the accesses to an object are in one part'
+mt-cat by-object-1 by-object-2 by-object-3 by-object-4 by-object-5 | raw | grep -c ^access >got
+echo 300 >want
+same want got '... and none is lost or twice, with an object or without'
+
 # cpu 0 and 2 exchange tasks in the middle; cpu 3 has none
 mt-split -n 64 --by task by-task- <whole
 for i in $(seq 64); do

@@ -94,6 +94,32 @@ interrupt:33:0xffffffff81000000 0xffffffff81000006
 W
 same want got 'system calls and exceptions stand on what they interrupted, interrupts on nothing'
 
+# What the same log is without user code below the kernel's.
+{
+	echo 'switch task=1 process=3'
+	call 0xa 0x7000; at; entry start 9; kat
+	call 0xffffffff81000005 0xffff888000003f00; kat
+	entry start 11 0 exception 14; kat; entry 'done' 11
+	ret 0xffff888000003f00; entry 'done' 9; at
+} >border
+mkrec <border | mt-stack --kernel-apart | mt-tojson | python3 "$MODEL" show >got
+cat >want <<'EOT'
+3/0xa
+syscall:7:0xffffffff81000000
+syscall:7:0xffffffff81000000 0xffffffff81000005
+syscall:7:0xffffffff81000000 0xffffffff81000005 exception:14:0xffffffff81000000
+3/0xa
+EOT
+same want got '--kernel-apart: no user code below the kernel, and an exception in the kernel stays on its system call'
+mkrec <border | mt-stack | mt-tojson | python3 "$MODEL" show >want
+mkrec <border | mt-stack --drop-calls >dropped
+mt-tojson <dropped | python3 "$MODEL" show >got
+same want got '--drop-calls: accesses have the stacks that they have with calls'
+[ "$(mt-tojson <dropped | grep -c '"type":"call"')" = 0 ]; ok $? 'and no call is passed on'
+{ call 0xa 0x7000; call 0xb 0x6f00; ret 0x6f00; ret 0x7000; at; } | mkrec | mt-stack --drop-calls | mt-tojson | grep -c '"type":"stack"' >got
+echo 0 >want
+same want got 'nor a stack defined that only calls had'
+
 {
 	echo 'begin machine=system'
 	echo 'switch cpu=0 task=1 process=3'; call 0xa 0x7000

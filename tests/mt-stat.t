@@ -73,4 +73,43 @@ mt-stat <log | mt-check >got; ok $? 'the report is a whole stream'
 cat log log | mt-stat | mt-tojson | grep -c '"value":14,"name":"records"' >got
 echo 2 >want
 same want got 'each stream of several has its own numbers'
+mkrec >runs <<'LOG'
+begin mode=off
+object id=1 storage=heap name=a
+access cpu=5 time=1 flags=load
+mode mode=movement name="one" accesses=10 instructions=1000
+access cpu=0 time=100 object=1 flags=load+moved
+appdata value=7 name=operations
+mode mode=all name="one" accesses=15 instructions=1500
+access cpu=1 time=100 flags=load
+mode mode=off accesses=30 instructions=3000
+access cpu=6 time=1 flags=load
+mode mode=movement name="two" accesses=30 instructions=3000
+access cpu=2 time=50 object=1 flags=store+moved
+end accesses=100 instructions=10000
+LOG
+mt-stat --per-run <runs | mt-tojson | jq -r 'if .type == "mode" then .mode + ":" + .name elif .type == "stat" then
+	select(.name | test("^(accesses|accesses moved in heap|accesses judged.*|cpus|instructions|appdata.*)$")) | "\(.name) \(.value)" else empty end' >got
+cat >want <<'T'
+movement:one
+all:one
+accesses 2
+accesses judged by the tracer 20
+accesses moved in heap 1
+cpus 2
+instructions 2000
+appdata operations 7
+off:
+movement:two
+accesses 1
+accesses judged by the tracer 70
+accesses moved in heap 1
+cpus 1
+instructions 7000
+T
+same want got '--per-run: the numbers of each run behind its name; objects live on'
+head -c -48 runs >short
+mt-stat --per-run <short 2>err | mt-totext --raw 2>err | grep -c 'value=1 name="accesses"' >got
+echo 1 >want
+same want got '... of a run that was cut, too'
 done_testing

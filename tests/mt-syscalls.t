@@ -79,6 +79,19 @@ expect 'a call goes to another cpu with its task, also when it is resumed withou
 0x200 syscall 0 lines=1 calls=1 cut=1 most=1
 ROWS
 
+rows <<'LOG'
+begin mode=movement
+entry cpu=0 tag=1 state=start pc=0x100 cause=syscall
+access cpu=0 paddr=0x1000 width=8 flags=load+moved
+entry cpu=0 tag=1 state=start pc=0x200 cause=syscall
+access cpu=0 paddr=0x1000 width=8 flags=load+moved
+entry cpu=0 tag=1 state=done
+LOG
+expect 'a tag that starts again is another call: the end of the first was lost' <<'ROWS'
+0x100 syscall 0 lines=1 calls=1 cut=1 most=1
+0x200 syscall 0 lines=1 calls=1 cut=0 most=1
+ROWS
+
 { echo 'begin mode=movement'
   for i in 0 300 70000; do
 	echo "entry cpu=$i tag=$((i + 1)) state=start pc=0x100 cause=syscall"
@@ -196,8 +209,8 @@ appdata value=3 name=operations
 end
 LOG
 mt-syscalls <log.mt | mt-tojson | jq -r .type | tr '\n' ' ' >got
-echo 'begin task object symbol unknown appdata syscall end ' | tr -d '\n' >want
-same want got 'events go, but for appdata; what a reader of rows needs and unknown kinds stay'
+echo 'begin task symbol unknown appdata syscall end ' | tr -d '\n' >want
+same want got 'events go, but for appdata, and what no row refers to; names of code and unknown kinds stay'
 
 head -c -8 log.mt >cut.mt
 run mt-syscalls <cut.mt
@@ -234,6 +247,21 @@ if command -v python3 >/dev/null; then
 --all-accesses
 --per-run --accesses
 OPTIONS
+
+	parts() {
+		mt-syscalls "$@" <log.mt >whole
+		for count in 1 2 7 64; do
+			rm -f part-*
+			mt-split -n $count --by task -f "mt-syscalls $* --partial >\$FILE" <log.mt &&
+				mt-merge part-* | mt-syscalls "$@" | cmp -s - whole || return 1
+		done
+	}
+	python3 "$model/random-scopes.py" 303 303 4000 | mkrec >log.mt
+	for options in --accesses '--all-accesses --per-run' '--per-op x=exception,read'; do
+		# shellcheck disable=SC2086 # several words
+		parts $options
+		ok $? "1, 2, 7 and 64 parts by task, merged, give the bytes of the whole: $options"
+	done
 else
 	skip 'no python3' 'random logs, as the model says'
 fi

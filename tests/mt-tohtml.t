@@ -257,6 +257,12 @@ mt-tohtml --svg --title sv6 <cases.mt >map.svg
 has 'sv6 \(4 of 7 cases scale\)</text>' map.svg '--svg: the same as a picture'
 has '<title>open, open: 1 of 2 cases conflict</title>.*fill-opacity="0.50"/><text class="mid" x="[0-9]*" y="[0-9]*">1</text>' map.svg \
 	'... a cell has the number and is as dark as its part'
+mt-tohtml --tikz --title 'sv6_#' <cases.mt >map.tex
+has '^.filldraw.draw=white,fill=red!50!black!8. .* rectangle .* node.midway. .1.;$' map.tex '--tikz: for LaTeX'
+has 'sv6._.# .4 of 7 cases scale.};$' map.tex '... names mean nothing to TeX'
+[ "$(tr -cd '{' <map.tex | wc -c)" = "$(tr -cd '}' <map.tex | wc -c)" ]; ok $? '... braces match'
+mt-tohtml --tikz --diff after.mt <cases.mt >map.tex
+has 'fill=blue!.*.+0 -1.;$' map.tex '... what became better is blue'
 mt-tohtml --diff cases.mt <after.mt >page.html
 check <page.html >wrong && grep -q '>+1 -1</text>' page.html; ok $? '... on the page too'
 run mt-tohtml --diff nosuch <after.mt

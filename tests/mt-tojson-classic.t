@@ -39,7 +39,7 @@ use cpu=1 line=0x80 addr=0x2000 pc=0x20 width=8 stores=9
 set cpu=1 set=3 misses=2
 set cpu=1 set=4 misses=5
 miss cpu=1 set=4 misses=5 addr=0x1008 pc=0x10 width=4
-rcu ctype="in\x22ode" pc=0x10 addr=0x1000 bytes=64 offset=8 object=1 field=1
+rcu ctype="in\x22ode" pc=0x10 addr=0x1000 bytes=64 offset=8 width=4 object=1 field=1
 serial by=section addr=0x50 pc=0x20 start=100 instructions=30
 LOG
 doc testcases
@@ -68,7 +68,7 @@ is '[{"pc":"f\"oo at x.c:7","instances":[{"name":"a\"b\n","alloc-pc":"0x0","allo
 doc cachesim_cpus
 is '{"cpu1":[{"misses":5,"accesses":[{"addr":"0x1008","rawaddr":"0x1008","pc":"f\"oo at x.c:7","size":4}]},{"misses":2,"accesses":[]}]}' 'cachesim_cpus: the worst set first'
 doc checkgc
-is '{"in\"ode":[{"access":{"addr":"(*(struct dentry)0x1000).d_count","rawaddr":"0x1008","pc":"f\"oo at x.c:7","size":1},"object_base":"0x1000","object_bytes":64}]}' 'checkgc: by type'
+is '{"in\"ode":[{"access":{"addr":"(*(struct dentry)0x1000).d_count","rawaddr":"0x1008","pc":"f\"oo at x.c:7","size":4},"object_base":"0x1000","object_bytes":64}]}' 'checkgc: by type'
 doc sections
 is '[{"pc":"bar at y.c:8","lock":"0x50","start":100,"stop":130,"total":30}]' 'sections'
 doc syscall-accesses-pc

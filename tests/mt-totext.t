@@ -40,7 +40,7 @@ cat >want <<'EOT'
       7  true         0        0  -        1                        malloc: heap, 64 bytes from spin+0x10 in libx.so
             store  +8  malloc+8          spin+0x10 in libx.so
       5  true         0        0  -        1                        line at 0x99c0
-            store  +0  0x0               0x9
+            store  +0  ?                 0x9
 
 value  unit  what
 1,000        records
@@ -48,6 +48,22 @@ records were lost here: 1,200; the reader of the output went away
 EOT
 mt-totext <log >got
 same want got 'names where they are defined, events as lines, reports as tables'
+
+mkrec <<'LOG' | mt-totext | sed '1,2d; s/  *$//' >got
+object id=1 addr=0x1000 bytes=64 storage=heap name="dentry" ctype="struct dentry"
+field id=1 offset=8 bytes=4 ctype="struct dentry" path="d_count"
+shared moves=3 object=1 field=1 by=field sharing=true pc=0x9 offset=8 flags=store writers="0"
+shared moves=2 by=field sharing=true pc=0x9 offset=4 flags=store writers="0"
+end
+LOG
+cat >want <<'EOT'
+moves  sharing  loads  stores  readers  writers  what is shared
+    3  true         0       0  -        0        struct dentry.d_count of dentry: struct dentry, heap, 64 bytes
+            store  +8  struct dentry.d_count  0x9
+    2  true         0       0  -        0        memory that nothing is known of
+            store  +4  ?                      0x9
+EOT
+same want got 'a row of a field begins with the field, and one of nothing says so'
 
 mkrec >entries <<'LOG'
 symbol pc=0xffffffff81000000 frames=1 function="__x64_sys_close"
@@ -63,7 +79,7 @@ cat >want <<'EOT'
 line at 0x6040; in system call __x64_sys_close
 system call __x64_sys_close
 system call openat
-system call 4294967295
+system call 0xffffffff81000010
 exception 14
 outside of kernel entries
 EOT

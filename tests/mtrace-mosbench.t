@@ -111,13 +111,22 @@ is_status 0 'again'
 stat -c '%n %y' logs/good/*.out logs/good/*.mt logs/good/*.json >after
 same before after 'nothing is recorded or analysed twice'
 has '^good  *8 .* ok$' out 'and the table is the same'
-rm logs/good/fields.json logs/good/.done/fields
+rm logs/good/fields.json
 mosbench --benchmark=good --process=mscan
 [ -s logs/good/fields.json ]; ok $? '--process=mscan analyses what was recorded'
 cut -d : -f 1-2 before >before.short
 stat -c '%n %y' logs/good/*.out logs/good/*.mt | cut -d : -f 1-2 >after.short
 grep -v json before.short >before.logs
 same before.logs after.short 'and records nothing'
+echo damaged >logs/good/labelled.mt
+mosbench --benchmark=good --process=mscan
+is_status 1 'analyses that fail: status 1'
+has '^good .* no stat fields lines ' out 'and they are named'
+[ ! -e logs/good/report.html ]; ok $? 'and there is no page of the others'
+rm logs/good/labelled.mt
+mosbench --benchmark=good --process=mscan
+is_status 0 'what is missing is made again'
+[ -s logs/good/report.html ]; ok $? 'and the page with it'
 mosbench --benchmark=bad --process=mscan
 is_status 1 '--process=mscan without a sound log'
 has 'no sound log' err 'says so'
@@ -140,6 +149,44 @@ mosbench --benchmark=good --process=mtrace --ops=4
 is_status 0 'a benchmark whose neighbour does not build'
 has 'not all of MOSBENCH could be built' err 'and that is said'
 has '^good  *4 ' out '--ops is passed on'
+
+# ---- two runs of the same benchmark ------------------------------------------------
+
+# record DIR BENCHMARK OPTION...: how often lines moved for 1000 operations, of MOSBENCH itself
+record() {
+	dir=$1 what=$2
+	shift 2
+	"$driver" --benchmark="$what" --process=mtrace --log-dir="$dir" --root="$root" --obj-dir="$(cat kernel)" \
+		--timeout=20m "$@" >"$dir.out" 2>"$dir.err" || cat "$dir.err" >&2
+	awk -v name="$what" '$1 == name && $NF == "ok" && $2 > 0 { print int($3 * 1000 / $2) }' "$dir.out"
+}
+
+# real BENCHMARK OPTION...: is it reproducible?
+real() {
+	record one "$@" --reproducible >moves.one
+	record two "$@" --reproducible >moves.two
+	[ -s moves.one ] && cmp -s moves.one moves.two && cmp -s "one/$1/operations" "two/$1/operations"
+	ok $? "$1, reproducible: two runs have equal operations and equal moves"
+	cmp -s "one/$1/mtrace.out" "two/$1/mtrace.out"; ok $? 'and equal logs'
+}
+
+# spread BENCHMARK PERCENT OPTION...: as the manual promises, of runs that are not
+spread() {
+	what=$1 percent=$2
+	shift 2
+	for i in 1 2 3; do record "run$i" "$what" "$@"; done >moves
+	sort -n moves | awk -v p="$percent" 'NR == 1 { least = $1 } { most = $1 }
+		END { exit !(NR == 3 && least && (most - least) * 100 <= p * least) }'
+	ok $? "$what: moves of an operation are within $percent % in three runs: $(tr '\n' ' ' <moves)"
+}
+
+real micro/creato --cores=2 --ops=200
+if [ -n "${MT_TEST_LONG-}" ]; then
+	real memcached --ops=2000
+	spread micro/creato 10
+	spread memcached 10
+	spread metis 10
+fi
 
 # ---- ended by a signal -------------------------------------------------------------------
 

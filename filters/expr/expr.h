@@ -122,4 +122,14 @@ void expr_list_fields(void) __attribute__((noreturn));
 
 bool expr_true(const struct expr_program *p, const struct mt_hdr *rec);
 
+/* So many accesses stay in the first-level cache while leaf after leaf looks at them. */
+#define EXPR_AT_ONCE 512
+
+/*
+ * Which of n accesses the program, made for accesses, is true of: their indices
+ * in order, and how many.  The state is the same for all of them.
+ */
+size_t expr_select(const struct expr_program *p, const struct mt_access *a, size_t n,
+		   uint16_t which[EXPR_AT_ONCE]);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a compiled condition on a record. */
+/* Running a compiled condition on a record, or on many accesses at once. */
 #include <regex.h>
 #include <string.h>
 
@@ -132,10 +132,9 @@ static enum truth rare(const struct expr_state *s, const struct expr_leaf *l,
 
 #define AT(type) (*(const type *)((const unsigned char *)rec + l->offset))
 
-bool expr_true(const struct expr_program *p, const struct mt_hdr *rec)
+/* From leaf number at on; it may be ACCEPT or REJECT already. */
+static bool run_from(const struct expr_program *p, int at, const struct mt_hdr *rec)
 {
-	int at = p->entry;
-
 	while (at >= 0) {
 		const struct expr_leaf *l = &p->leaves[at];
 		enum truth is;
@@ -154,4 +153,64 @@ bool expr_true(const struct expr_program *p, const struct mt_hdr *rec)
 		at = is != UNKNOWN && (is == TRUE) != l->negated ? l->pass : l->fail;
 	}
 	return at == ACCEPT;
+}
+
+bool expr_true(const struct expr_program *p, const struct mt_hdr *rec)
+{
+	return run_from(p, p->entry, rec);
+}
+
+/* ---- many accesses at once ----------------------------------------------- */
+
+/* Keeps those of which[] that meet the leaf: without branches, which would be guessed wrong. */
+#define NARROW(is)							\
+	for (size_t i = 0; i < n; i++) {				\
+		const struct mt_access *rec = &a[which[i]];		\
+									\
+		which[kept] = which[i];					\
+		kept += (is) != l->negated;				\
+	}								\
+	return kept
+
+static size_t narrow(const struct expr_leaf *leaf, const struct mt_access *a, uint16_t *which,
+		     size_t n)
+{
+	const struct expr_leaf copy = *leaf, *l = &copy;	/* which[] is not in it */
+	size_t kept = 0;
+
+	switch (l->test) {
+	case TEST_RANGE8: NARROW(AT(uint64_t) - l->lo <= l->span);
+	case TEST_RANGE4: NARROW(AT(uint32_t) - l->lo <= l->span);
+	case TEST_RANGE2: NARROW(AT(uint16_t) - l->lo <= l->span);
+	case TEST_RANGE1: NARROW(AT(uint8_t) - l->lo <= l->span);
+	case TEST_BITS8: NARROW((AT(uint64_t) & l->lo) != 0);
+	case TEST_BITS4: NARROW((AT(uint32_t) & l->lo) != 0);
+	case TEST_BITS2: NARROW((AT(uint16_t) & l->lo) != 0);
+	case TEST_BITS1: NARROW((AT(uint8_t) & l->lo) != 0);
+	default: NARROW(touches(l, rec->addr, rec->width));
+	}
+}
+
+/* Can the leaf be judged for many accesses, and what does not meet it is out? */
+static bool narrows(const struct expr_leaf *l)
+{
+	return l->fail == REJECT && (l->test < TEST_SET || l->test == TEST_TOUCHES);
+}
+
+size_t expr_select(const struct expr_program *p, const struct mt_access *a, size_t n,
+		   uint16_t which[EXPR_AT_ONCE])
+{
+	int at = p->entry;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		which[i] = (uint16_t)i;
+	for (; at >= 0 && narrows(&p->leaves[at]); at = p->leaves[at].pass)
+		n = narrow(&p->leaves[at], a, which, n);
+	if (at == ACCEPT)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		if (run_from(p, at, &a[which[i]].hdr))
+			which[kept++] = which[i];
+	return kept;
 }

@@ -82,19 +82,6 @@ static void changed(struct label_set *s, const struct mt_extent *e)
 			++*label_page(s, e->process, page);
 }
 
-static enum mt_layer layer_of(unsigned storage)
-{
-	switch (storage) {
-	case MT_storage_heap:
-	case MT_storage_static:
-	case MT_storage_percpu:
-		return MT_LAYER_inner;
-	case MT_storage_stack:
-		return MT_LAYER_stack;
-	}
-	return MT_LAYER_outer;
-}
-
 static void gone(void *arg, struct mt_extent *e)
 {
 	changed(arg, e);
@@ -103,11 +90,8 @@ static void gone(void *arg, struct mt_extent *e)
 
 static void note_free(struct label_set *s, const struct mt_label *l, uint32_t process)
 {
-	enum mt_layer layer = layer_of(l->storage);
-	struct mt_extent *e = mt_objects_starting(&s->labels, layer, process, l->addr);
+	struct mt_extent *e = mt_objects_freed(&s->labels, l->storage, process, l->addr);
 
-	for (unsigned i = 0; !e && i < MT_LAYERS; i++)
-		e = mt_objects_starting(&s->labels, i, process, l->addr);
 	if (e)
 		mt_objects_remove(&s->labels, e);
 	else
@@ -138,7 +122,7 @@ void label_note(struct label_set *s, const struct mt_hdr *rec)
 	}
 	o = mt_xcalloc(1, sizeof(*o));
 	*o = (struct object){
-		.extent = { l->addr, l->bytes, process, (uint16_t)layer_of(l->storage), 0 },
+		.extent = { l->addr, l->bytes, process, (uint16_t)mt_layer_of(l->storage), 0 },
 		.pc = l->pc, .name = label_intern(s, mt_string(rec, 0)),
 		.ctype = label_intern(s, mt_string(rec, 1)),
 		.storage = (uint16_t)(l->storage < MT_storage_unknown ? l->storage : MT_storage_unknown),

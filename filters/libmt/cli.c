@@ -8,8 +8,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include "cli.h"
 
@@ -217,12 +220,53 @@ uint32_t mt_xintern_string(struct mt_intern *t, const char *s)
 	return mt_xintern(t, s, strlen(s));
 }
 
-/* ---- input and output -------------------------------------------------- */
+/* ---- pipes -------------------------------------------------------------- */
 
 void mt_widen_pipe(int fd)
 {
 	(void)fcntl(fd, F_SETPIPE_SZ, 1024 * 1024);
 }
+
+/* ---- an interrupt from the keyboard --------------------------------------- */
+
+static volatile sig_atomic_t patience, stop;
+
+/* Whoever insists, once the input counts as ended, means us. */
+static void on_interrupt(int sig)
+{
+	if (stop) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+	} else if (!--patience) {
+		stop = 1;
+	}
+}
+
+/* After all else: the shell must see that we were interrupted. */
+static void die_of_interrupt(void)
+{
+	signal(SIGINT, SIG_DFL);
+	raise(SIGINT);
+}
+
+/*
+ * What there is so far shall not be lost: the input is taken as cut.  Who writes
+ * into our pipe has been interrupted with us; what comes from there is waited
+ * for, until the second interrupt.  Other input ends with the first.
+ */
+static void catch_interrupt(struct mt_reader *in)
+{
+	struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART }, old;
+	struct statfs fs;
+
+	if (sigaction(SIGINT, NULL, &old) < 0 || old.sa_handler != SIG_DFL)
+		return;
+	patience = fstatfs(in->fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC ? 2 : 1;
+	in->stop = &stop;
+	sigaction(SIGINT, &action, NULL);
+}
+
+/* ---- input and output -------------------------------------------------- */
 
 void mt_open_input(struct mt_reader *in)
 {
@@ -231,6 +275,7 @@ void mt_open_input(struct mt_reader *in)
 		       program);
 	mt_widen_pipe(STDIN_FILENO);
 	mt_reader_init(in, STDIN_FILENO);
+	catch_interrupt(in);
 }
 
 void mt_open_output(struct mt_writer *out, struct mt_reader *in)
@@ -258,6 +303,8 @@ static int report(struct mt_reader *in, int got)
 	if (got >= 0)
 		return MT_OK;
 	mt_warn("standard input: byte %llu: %s", (unsigned long long)in->offset, in->error);
+	if (stop)
+		atexit(die_of_interrupt);
 	return MT_FAIL;
 }
 

@@ -161,6 +161,9 @@ uint32_t mt_cpus_process(const struct mt_cpus *c, uint32_t cpu, uint64_t addr);
 
 /* ---- system calls ------------------------------------------------------- */
 
+/* In entry records: which system call or vector it is the log does not say. */
+#define MT_NUMBER_UNTOLD UINT32_MAX
+
 /* Of Linux on x86-64: the name of a number, or NULL; the number of a name, or -1. */
 const char *mt_syscall_name(uint64_t number);
 long mt_syscall_number(const char *name);
@@ -223,6 +226,7 @@ struct mt_reader {
 	void (*idle)(void *arg);	/* called before a read that would block; or NULL */
 	void *idle_arg;
 	struct mt_writer *out;		/* borrows from buf; or NULL */
+	const volatile int *stop;	/* not 0 once no more shall be read; or NULL */
 	uint64_t offset;		/* in the stream, of the record last returned or the error */
 	uint64_t records;		/* since begin */
 	bool open;			/* between begin and end */
@@ -276,6 +280,19 @@ static inline void mt_writer_put(struct mt_writer *w, const struct mt_hdr *rec)
 	}
 	w->run_end += sizeof(struct mt_access);
 	w->records++;
+}
+
+/* n accesses, at least one, that stand behind each other. */
+static inline void mt_writer_put_accesses(struct mt_writer *w, const struct mt_access *a, size_t n)
+{
+	mt_writer_put(w, &a->hdr);
+	if (w->run) {			/* in the reader's buffer, and so are the others */
+		w->run_end += (n - 1) * sizeof(*a);
+		w->records += n - 1;
+		return;
+	}
+	for (size_t i = 1; i < n; i++)
+		mt_writer_put(w, &a[i].hdr);
 }
 
 #endif

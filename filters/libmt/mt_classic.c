@@ -227,7 +227,8 @@ static int from_fcall(const union entry *e, void *out)
 	const struct fcall *f = &e->fcall;
 	struct mt_entry r = {
 		.hdr.kind = MT_KIND_entry, .tag = f->tag, .pc = f->pc, .task = (uint32_t)f->task,
-		.depth = f->depth, .cause = f->task ? MT_entry_cause_syscall : MT_entry_cause_interrupt
+		.depth = f->depth, .number = MT_NUMBER_UNTOLD,
+		.cause = f->task ? MT_entry_cause_syscall : MT_entry_cause_interrupt
 	};
 
 	if (f->state - 1 >= sizeof(states) / sizeof(*states) || f->task > UINT32_MAX)
@@ -404,7 +405,7 @@ int mt_classic_begin(const void *entry, size_t len, void *out, const char **erro
 	static const char *const strings[] = { "the original mtrace", "", "" };
 	struct mt_begin r = {
 		.hdr.kind = MT_KIND_begin, .version = 1, .line = 64, .sample = 1,
-		.machine = MT_machine_system
+		.machine = MT_machine_system, .options = MT_option_always
 	};
 	union entry e;
 
@@ -416,7 +417,7 @@ int mt_classic_begin(const void *entry, size_t len, void *out, const char **erro
 		r.cpus = e.machine.cpus;
 		r.quantum = (uint32_t)e.machine.quantum;
 		r.sample = (uint32_t)e.machine.sample;
-		r.options = (e.machine.flags & 1 ? MT_option_locked : 0) |
+		r.options |= (e.machine.flags & 1 ? MT_option_locked : 0) |
 			    (e.machine.flags & 2 ? MT_option_calls : 0);
 	}
 	return mt_build(out, &r, strings)->size;

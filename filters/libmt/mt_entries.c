@@ -113,13 +113,21 @@ static int end_or_set_aside(struct mt_entries *e, const struct mt_entry *rec)
 	return 0;
 }
 
+static bool forgets(const struct mt_entries *e, const struct mt_hdr *rec)
+{
+	if (rec->kind == MT_KIND_mode)
+		return ((const struct mt_mode *)rec)->mode == MT_mode_off && !e->always;
+	return rec->kind == MT_KIND_begin;
+}
+
 int mt_entries_note(struct mt_entries *e, const struct mt_hdr *rec)
 {
 	const struct mt_entry *entry = (const struct mt_entry *)rec;
 
-	if (rec->kind == MT_KIND_begin ||
-	    (rec->kind == MT_KIND_mode && ((const struct mt_mode *)rec)->mode == MT_mode_off))
+	if (forgets(e, rec))
 		mt_entries_release(e);
+	if (rec->kind == MT_KIND_begin)
+		e->always = ((const struct mt_begin *)rec)->options & MT_option_always;
 	if (rec->kind == MT_KIND_switch)
 		return set(&e->aside, rec->cpu, NULL);
 	if (rec->kind != MT_KIND_entry)

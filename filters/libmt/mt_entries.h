@@ -26,11 +26,12 @@ struct mt_entries {
 	struct mt_table by_tag;		/* tag -> struct mt_kentry */
 	struct mt_table current;	/* cpu -> the same; 0: none */
 	struct mt_table aside;		/* cpu -> set aside by the cpu's last entry record; 0: none */
+	bool always;			/* entries are told also while nothing is recorded */
 };
 
 /*
  * Takes any record; -1 when there is no memory.  A begin forgets all, and so
- * does the end of recording: how entries go on is not told then.
+ * does the end of recording, unless the log tells also then how entries go on.
  */
 MT_MUST_CHECK int mt_entries_note(struct mt_entries *e, const struct mt_hdr *rec);
 

@@ -194,6 +194,16 @@ static void tell_if_idle(struct mt_reader *r)
 		r->idle(r->idle_arg);
 }
 
+/* For bytes, or until the user has enough: only a wait in poll is interrupted. */
+static bool has_enough(const struct mt_reader *r)
+{
+	struct pollfd p = { .fd = r->fd, .events = POLLIN };
+
+	while (r->stop && !*r->stop && poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+	return r->stop && *r->stop;
+}
+
 /* More bytes behind what is there: 1, 0 at the end of the file, -1. */
 static int refill(struct mt_reader *r)
 {
@@ -206,6 +216,10 @@ static int refill(struct mt_reader *r)
 	r->used -= r->pos;
 	r->pos = 0;
 	tell_if_idle(r);
+	if (has_enough(r)) {
+		r->offset = r->base + r->used;
+		return fail(r, "interrupted: the rest was not read");
+	}
 	n = mt_read_some(r->fd, r->buf + r->used, MT_READER_BUFFER - r->used);
 	if (n < 0)
 		return fail(r, strerror(errno));

@@ -6,66 +6,8 @@
  */
 #include <string.h>
 
+#include "mt_digits.h"
 #include "mt_text.h"
-
-/* ---- digits ------------------------------------------------------------ */
-
-/* 64 bits take 18 characters in hex and 20 in decimal. */
-#define DIGITS 20
-
-static const char pairs[] =
-	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-	"8081828384858687888990919293949596979899";
-
-static char *put_dec(char *to, uint64_t n)
-{
-	char digits[DIGITS], *p = digits + DIGITS;
-	size_t len;
-
-	while (n >= 100) {
-		p -= 2;
-		memcpy(p, pairs + 2 * (n % 100), 2);
-		n /= 100;
-	}
-	if (n >= 10) {
-		p -= 2;
-		memcpy(p, pairs + 2 * n, 2);
-	} else {
-		*--p = (char)('0' + n);
-	}
-	len = (size_t)(digits + DIGITS - p);
-	memcpy(to, p, len);
-	return to + len;
-}
-
-/* The low 32 bits as 8 hex digits, in memory order, without a loop. */
-static uint64_t hex8(uint64_t n)
-{
-	uint64_t nibbles, letters;
-
-	n = __builtin_bswap32((uint32_t)n);
-	nibbles = (n & 0xffff) | (n & 0xffff0000) << 16;
-	nibbles = (nibbles | nibbles << 8) & 0x00ff00ff00ff00ffull;
-	nibbles = (nibbles >> 4 & 0x000f000f000f000full) | (nibbles & 0x000f000f000f000full) << 8;
-	letters = (nibbles + 0x0606060606060606ull) >> 4 & 0x0101010101010101ull;
-	return nibbles + 0x3030303030303030ull + letters * ('a' - '0' - 10);
-}
-
-/* 0x1f, without leading zeros; writes up to 16 digits wherever it stops. */
-static char *put_hex(char *to, uint64_t n)
-{
-	unsigned skip = n ? (unsigned)__builtin_clzll(n) / 4 : 15;
-	uint64_t high = hex8(n >> 32), low = hex8(n);
-	char digits[32] = { 0 };
-
-	memcpy(digits, &high, 8);
-	memcpy(digits + 8, &low, 8);
-	*to++ = '0';
-	*to++ = 'x';
-	memcpy(to, digits + skip, 16);
-	return to + 16 - skip;
-}
 
 /* ---- slowly: any value ------------------------------------------------- */
 
@@ -214,20 +156,13 @@ static const struct plan *plan_of(const struct mt_hdr *rec)
 
 static char *room(struct mt_out *o)
 {
-	if (o->used + ROOM > MT_OUT_BUFFER)
-		mt_out_idle(o);
-	return o->buf + o->used;
+	return mt_out_room(o, ROOM);
 }
 
 static char *put_piece(char *to, const struct piece *p)
 {
 	memcpy(to, p->text, PIECE);
 	return to + p->len;
-}
-
-static void set_end(struct mt_out *o, const char *to)
-{
-	o->used = (size_t)(to - o->buf);
 }
 
 static void json_member(struct mt_out *o, const struct mt_hdr *rec, const struct plan *p,
@@ -238,20 +173,20 @@ static void json_member(struct mt_out *o, const struct mt_hdr *rec, const struct
 	uint64_t n;
 
 	if (f->show == MT_DEC) {
-		set_end(o, put_dec(to, mt_field_u64(rec, f)));
+		mt_out_end(o, mt_put_dec(to, mt_field_u64(rec, f)));
 		return;
 	}
 	if (f->show == MT_HEX) {
-		to = put_hex(to, mt_field_u64(rec, f));
+		to = mt_put_hex(to, mt_field_u64(rec, f));
 		*to++ = '"';
-		set_end(o, to);
+		mt_out_end(o, to);
 		return;
 	}
 	if (f == p->flags_field && (n = mt_field_u64(rec, f)) < FLAGS && p->flags[n].len) {
-		set_end(o, put_piece(to, &p->flags[n]));
+		mt_out_end(o, put_piece(to, &p->flags[n]));
 		return;
 	}
-	set_end(o, to);
+	mt_out_end(o, to);
 	json_value(o, rec, f);
 }
 
@@ -266,9 +201,9 @@ void mt_json_fields(struct mt_out *o, const struct mt_hdr *rec)
 		return;
 	}
 	to = put_piece(room(o), &p->head);
-	to = put_dec(to, rec->cpu);
+	to = mt_put_dec(to, rec->cpu);
 	to = put_piece(to, &time);
-	set_end(o, put_dec(to, rec->time));
+	mt_out_end(o, mt_put_dec(to, rec->time));
 	for (unsigned i = 0; i < p->type->n_fields; i++)
 		json_member(o, rec, p, i);
 }

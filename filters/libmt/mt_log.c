@@ -168,6 +168,8 @@ static long add_some(struct mt_log_encoder *e, const void *records, size_t len)
 	if (size <= 0)
 		return -1;
 	mt_pack_other(e->packer, rec);
+	if (rec->kind == MT_KIND_begin || rec->kind == MT_KIND_end)
+		e->head.coding |= MT_LOG_FRAME;
 	if (mt_log_judged(rec))
 		sum_up_judged(&e->head, rec, 1);
 	e->head.records++;
@@ -190,6 +192,11 @@ int mt_log_add(struct mt_log_encoder *e, const void *records, size_t len)
 	}
 	e->head.raw_size += (uint32_t)len;
 	return 0;
+}
+
+void mt_log_say_state(struct mt_log_encoder *e)
+{
+	e->head.coding |= MT_LOG_STATE;
 }
 
 size_t mt_log_added(const struct mt_log_encoder *e)
@@ -221,6 +228,7 @@ long mt_log_encode(struct mt_log_encoder *e, const void *records, size_t len, co
 struct mt_log_decoder {
 	struct libdeflate_decompressor *inflate;
 	struct mt_unpacker *unpacker;
+	bool framed;			/* of the block before, if it was decoded */
 };
 
 struct mt_log_decoder *mt_log_decoder_new(void)
@@ -247,17 +255,21 @@ void mt_log_decoder_free(struct mt_log_decoder *d)
 }
 
 /* The frames fill the bytes exactly, and are as many as the header says. */
-static const char *frames_fault(const struct mt_log_block *b, const unsigned char *records)
+static const char *frames_fault(const struct mt_log_block *b, const unsigned char *records,
+				bool *framed)
 {
 	const char *why = NULL;
 	uint32_t n = 0, accesses = 0;
 
+	*framed = false;
 	for (size_t at = 0; at < b->raw_size; n++) {
-		int size = mt_frame(records + at, b->raw_size - at, &why);
+		const struct mt_hdr *rec = (const struct mt_hdr *)(records + at);
+		int size = mt_frame(rec, b->raw_size - at, &why);
 
 		if (size <= 0)
 			return size < 0 ? why : "a block ends inside a record";
-		accesses += ((const struct mt_hdr *)(records + at))->kind == MT_KIND_access;
+		accesses += rec->kind == MT_KIND_access;
+		*framed |= rec->kind == MT_KIND_begin || rec->kind == MT_KIND_end;
 		at += (size_t)size;
 	}
 	return n == b->records && accesses == b->accesses ? NULL :
@@ -270,17 +282,57 @@ static const char *inflate_records(struct mt_log_decoder *d, const struct mt_log
 	if (libdeflate_deflate_decompress(d->inflate, payload, b->payload_size, records,
 					  b->raw_size, NULL) != LIBDEFLATE_SUCCESS)
 		return "a block cannot be decompressed";
-	return frames_fault(b, records);
+	return frames_fault(b, records, &d->framed);
 }
+
+static const char *unknown_coding = "a block is coded in a way that is not known here";
 
 int mt_log_decode(struct mt_log_decoder *d, const struct mt_log_block *b, const void *payload,
 		  void *records, const char **error)
 {
-	if (b->coding == MT_LOG_DEFLATE)
+	if ((b->coding & MT_LOG_CODING) == MT_LOG_DEFLATE)
 		*error = inflate_records(d, b, payload, records);
-	else if (b->coding == MT_LOG_PREDICTED)
-		*error = mt_unpack(d->unpacker, d->inflate, b, payload, records);
+	else if ((b->coding & MT_LOG_CODING) == MT_LOG_PREDICTED)
+		*error = mt_unpack(d->unpacker, d->inflate, b, payload, records,
+				   &d->framed);
 	else
-		*error = "a block is coded in a way that is not known here";
+		*error = unknown_coding;
 	return *error ? -1 : 0;
+}
+
+bool mt_log_framed(const struct mt_log_decoder *d)
+{
+	return d->framed;
+}
+
+/* Bytes that are left without the accesses. */
+static size_t leave_out_accesses(unsigned char *records, size_t len)
+{
+	size_t to = 0;
+
+	for (size_t at = 0; at < len; ) {
+		const struct mt_hdr *rec = (const struct mt_hdr *)(records + at);
+		size_t size = rec->size;
+
+		if (rec->kind != MT_KIND_access) {
+			memmove(records + to, rec, size);
+			to += size;
+		}
+		at += size;
+	}
+	return to;
+}
+
+int mt_log_decode_others(struct mt_log_decoder *d, const struct mt_log_block *b,
+			 const void *payload, void *records, size_t *used, const char **error)
+{
+	if ((b->coding & MT_LOG_CODING) == MT_LOG_PREDICTED) {
+		*error = mt_unpack_others(d->unpacker, d->inflate, b, payload, records, used,
+					  &d->framed);
+		return *error ? -1 : 0;
+	}
+	if (mt_log_decode(d, b, payload, records, error) < 0)
+		return -1;
+	*used = leave_out_accesses(records, b->raw_size);
+	return 0;
 }

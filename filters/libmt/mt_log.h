@@ -24,11 +24,14 @@
 #define MT_LOG_MAGIC_SIZE 8
 #define MT_LOG_INDEX_MAGIC "mtindex\n"
 
-/* How a payload is coded. */
+/* How a payload is coded, and what else there is to say about it. */
 enum mt_log_coding {
 	MT_LOG_DEFLATE = 1,		/* the records as they are */
-	MT_LOG_PREDICTED = 2,		/* mt_log_code.h */
-	MT_LOG_INDEX = 255,		/* no records: struct mt_log_entry, then a trailer */
+	MT_LOG_PREDICTED = 2,		/* mt_log_model.h */
+	MT_LOG_CODING = 0x1f,		/* the bits of these */
+	MT_LOG_FRAME = 0x20,		/* a begin or end record is in it */
+	MT_LOG_STATE = 0x40,		/* no part of the stream: what it has led to so far */
+	MT_LOG_INDEX = 0xff,		/* no records: struct mt_log_entry, then a trailer */
 };
 
 /*
@@ -54,6 +57,11 @@ struct mt_log_block {
 	uint64_t cpus[4];		/* bit cpu % 256, of judged records */
 	uint64_t granules;		/* bit mt_log_granule() / 2^26, of accesses */
 };
+
+static inline bool mt_log_is_state(const struct mt_log_block *b)
+{
+	return b->coding != MT_LOG_INDEX && (b->coding & MT_LOG_STATE);
+}
 
 /* One block as the index tells it. */
 struct mt_log_entry {
@@ -97,6 +105,9 @@ void mt_log_encoder_free(struct mt_log_encoder *e);
  * is no room for them or they are malformed; the block is empty again then.
  */
 MT_MUST_CHECK int mt_log_add(struct mt_log_encoder *e, const void *records, size_t len);
+
+/* The block that is being made is one of a state. */
+void mt_log_say_state(struct mt_log_encoder *e);
 
 /* Bytes of the records that were added. */
 size_t mt_log_added(const struct mt_log_encoder *e);
@@ -145,13 +156,25 @@ MT_MUST_CHECK int mt_log_decode(struct mt_log_decoder *d, const struct mt_log_bl
 				const void *payload, void *records, const char **error);
 
 /*
+ * Of all but the accesses, in order, for a fraction of the time: *used gets
+ * their bytes.  The accesses stay unjudged.
+ */
+MT_MUST_CHECK int mt_log_decode_others(struct mt_log_decoder *d, const struct mt_log_block *b,
+				       const void *payload, void *records, size_t *used,
+				       const char **error);
+
+/* Is a begin or an end among the records last decoded?  Whatever the header says. */
+bool mt_log_framed(const struct mt_log_decoder *d);
+
+/*
  * Finds the blocks of a file or pipe, one after another, and the next good one
  * after damage.  The descriptor stays the caller's.
  */
 struct mt_log_reader {
 	int fd;
 	void (*idle)(void *arg);	/* called before a read that would block; or NULL */
-	void *idle_arg;
+	bool (*more)(void *arg);	/* called at the end of the file: may more come?; or NULL */
+	void *arg;			/* of both */
 	uint64_t offset;		/* in the file, of the block last found or the damage */
 	uint64_t base;			/* offset of buf[0] */
 	size_t pos, used;		/* in buf */

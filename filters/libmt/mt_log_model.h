@@ -92,11 +92,11 @@ static inline uint64_t *mt_next1(struct mt_model *m, const struct mt_lane *l)
 
 static inline void mt_learn_pc(uint64_t *next2, uint64_t *next1, uint64_t pc)
 {
+	uint64_t last = next1[0], other = next1[1];
+
 	*next2 = pc;
-	if (next1[0] != pc) {
-		next1[1] = next1[0];
-		next1[0] = pc;
-	}
+	next1[1] = last == pc ? other : last;	/* no branch: it would be guessed wrong */
+	next1[0] = pc;
 }
 
 /* Kernel pages are the same for all cpus; others belong to the cpu's program. */

@@ -35,8 +35,13 @@ size_t mt_pack_end(struct mt_packer *p, void *payload);
 struct mt_unpacker *mt_unpacker_new(void);
 void mt_unpacker_free(struct mt_unpacker *u);
 
-/* As mt_log_decode: NULL, or what is wrong. */
+/* As mt_log_decode and mt_log_framed: NULL, or what is wrong. */
 const char *mt_unpack(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
-		      const struct mt_log_block *b, const void *payload, void *records);
+		      const struct mt_log_block *b, const void *payload, void *records, bool *framed);
+
+/* As mt_log_decode_others. */
+const char *mt_unpack_others(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
+			     const struct mt_log_block *b, const void *payload, void *records,
+			     size_t *used, bool *framed);
 
 #endif

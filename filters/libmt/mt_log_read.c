@@ -36,7 +36,7 @@ static void tell_if_idle(struct mt_log_reader *r)
 	struct pollfd p = { .fd = r->fd, .events = POLLIN };
 
 	if (r->idle && poll(&p, 1, 0) == 0)
-		r->idle(r->idle_arg);
+		r->idle(r->arg);
 }
 
 static int read_more(struct mt_log_reader *r, size_t missing)
@@ -55,7 +55,7 @@ static int read_more(struct mt_log_reader *r, size_t missing)
 	if (n < 0)
 		return -1;
 	r->used += (size_t)n;
-	r->eof = n == 0;
+	r->eof = n == 0 && !(r->more && r->more(r->arg));
 	return 0;
 }
 

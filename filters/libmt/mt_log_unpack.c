@@ -67,6 +67,29 @@ static inline uint64_t get_signed(struct mt_unpacker *u, enum mt_stream s)
 	return mt_unzigzag(get(u, s));
 }
 
+/*
+ * The same without a branch for each byte, which would be guessed wrong as
+ * often as lengths differ.  Groups of 7, 14 and then 28 bits move together.
+ */
+static inline uint64_t get_signed_evenly(struct mt_unpacker *u, enum mt_stream s)
+{
+	struct part *p = &u->part[s];
+	uint64_t n, last = 0;		/* highest bits of bytes that end a varint */
+
+	if (p->end - p->at >= 8) {
+		memcpy(&n, p->at, 8);
+		last = ~n & 0x8080808080808080;
+	}
+	if (!last)			/* it is longer, or the part ends here */
+		return mt_unzigzag(get_long(u, p));
+	p->at += __builtin_ctzll(last) / 8 + 1;
+	n &= last ^ (last - 1);
+	n = (n & 0x007f007f007f007f) | (n & 0x7f007f007f007f00) >> 1;
+	n = (n & 0x00003fff00003fff) | (n & 0x3fff00003fff0000) >> 2;
+	n = (n & 0x000000000fffffff) | (n & 0x0fffffff00000000) >> 4;
+	return mt_unzigzag(n);
+}
+
 static inline uint64_t unpack_pc(struct mt_unpacker *u, const struct mt_lane *l, unsigned control)
 {
 	uint64_t *next2 = mt_next2(&u->model, l), *next1 = mt_next1(&u->model, l);
@@ -76,7 +99,7 @@ static inline uint64_t unpack_pc(struct mt_unpacker *u, const struct mt_lane *l,
 	case 0:  pc = *next2; break;
 	case 1:  pc = next1[0]; break;
 	case 2:  pc = next1[1]; break;
-	default: pc = l->pc + get_signed(u, MT_S_PC); break;
+	default: pc = l->pc + get_signed_evenly(u, MT_S_PC); break;
 	}
 	mt_learn_pc(next2, next1, pc);
 	return pc;
@@ -88,8 +111,8 @@ static inline uint64_t unpack_addr(struct mt_unpacker *u, const struct mt_lane *
 	switch ((control & MT_C_ADDR) >> 2) {
 	case 0:  return s->addr + s->stride;
 	case 1:  return l->addr + s->step;
-	case 2:  return s->addr + get_signed(u, MT_S_ADDR);
-	default: return l->addr + get_signed(u, MT_S_ADDR);
+	case 2:  return s->addr + get_signed_evenly(u, MT_S_ADDR);
+	default: return l->addr + get_signed_evenly(u, MT_S_ADDR);
 	}
 }
 
@@ -142,6 +165,7 @@ static inline void unpack_access(struct mt_unpacker *u, struct mt_lane *l, uint3
 struct output {
 	unsigned char *at, *end;
 	uint32_t accesses, others;
+	bool framed;			/* a begin or end is among the others */
 };
 
 static bool unpack_accesses(struct mt_unpacker *u, struct output *out, uint32_t cpu, uint64_t n)
@@ -168,12 +192,12 @@ static bool unpack_others(struct mt_unpacker *u, struct output *out, uint64_t n)
 	const char *why;
 
 	for (uint64_t i = 0; i < n; i++) {
-		int size = mt_frame(raw->at, (size_t)(raw->end - raw->at), &why);
+		const struct mt_hdr *rec = (const struct mt_hdr *)raw->at;
+		int size = mt_frame(rec, (size_t)(raw->end - raw->at), &why);
 
-		if (size <= 0 || size > out->end - out->at)
+		if (size <= 0 || size > out->end - out->at || rec->kind == MT_KIND_access)
 			return false;
-		if (((const struct mt_hdr *)raw->at)->kind == MT_KIND_access)
-			return false;
+		out->framed |= rec->kind == MT_KIND_begin || rec->kind == MT_KIND_end;
 		memcpy(out->at, raw->at, (size_t)size);
 		out->at += size;
 		raw->at += size;
@@ -222,34 +246,39 @@ static const char *load_part(struct part *p, struct libdeflate_decompressor *inf
 	return NULL;
 }
 
-static const char *load_parts(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
-			      const struct mt_log_block *b, const unsigned char *payload)
+/* The parts of the payload; NULL, or what is wrong with their table. */
+static const char *find_parts(const struct mt_log_block *b, const unsigned char *payload,
+			      uint32_t sizes[MT_S_COUNT][2])
 {
-	uint32_t sizes[MT_S_COUNT][2];
-	uint64_t raw = 0, coded = sizeof(sizes);
+	uint64_t raw = 0, coded = MT_S_COUNT * sizeof(*sizes);
 
-	if (b->payload_size < sizeof(sizes))
+	if (b->payload_size < coded)
 		return "a block is too short";
-	memcpy(sizes, payload, sizeof(sizes));
+	memcpy(sizes, payload, coded);
 	for (int s = 0; s < MT_S_COUNT; s++) {
 		raw += sizes[s][0];
 		coded += sizes[s][1];
 	}
-	if (coded != b->payload_size || raw > 2ull * b->raw_size)
-		return "a block's parts claim an absurd size";
-	payload += sizeof(sizes);
-	for (int s = 0; s < MT_S_COUNT; s++) {
-		const char *why = load_part(&u->part[s], inflate, payload, sizes[s][0], sizes[s][1]);
+	return coded == b->payload_size && raw <= 2ull * b->raw_size ? NULL :
+		"a block's parts claim an absurd size";
+}
 
-		if (why)
-			return why;
+static const char *load_parts(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
+			      const struct mt_log_block *b, const unsigned char *payload)
+{
+	uint32_t sizes[MT_S_COUNT][2];
+	const char *why = find_parts(b, payload, sizes);
+
+	payload += sizeof(sizes);
+	for (int s = 0; s < MT_S_COUNT && !why; s++) {
+		why = load_part(&u->part[s], inflate, payload, sizes[s][0], sizes[s][1]);
 		payload += sizes[s][1];
 	}
-	return NULL;
+	return why;
 }
 
 const char *mt_unpack(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
-		      const struct mt_log_block *b, const void *payload, void *records)
+		      const struct mt_log_block *b, const void *payload, void *records, bool *framed)
 {
 	struct output out = { .at = records, .end = (unsigned char *)records + b->raw_size };
 	const char *why = load_parts(u, inflate, b, payload);
@@ -260,6 +289,31 @@ const char *mt_unpack(struct mt_unpacker *u, struct libdeflate_decompressor *inf
 	u->short_part = false;
 	if (!unpack_records(u, &out))
 		return "a block's records make no sense";
+	*framed = out.framed;
 	return out.accesses == b->accesses && out.accesses + out.others == b->records ? NULL :
 		"a block has another number of records than it says";
+}
+
+const char *mt_unpack_others(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
+			     const struct mt_log_block *b, const void *payload, void *records,
+			     size_t *used, bool *framed)
+{
+	struct output out = { .at = records, .end = (unsigned char *)records + b->raw_size };
+	uint32_t sizes[MT_S_COUNT][2];
+	const char *why = find_parts(b, payload, sizes);
+
+	if (why)
+		return why;
+	/* it is the last part */
+	why = load_part(&u->part[MT_S_RAW], inflate,
+			(const unsigned char *)payload + b->payload_size - sizes[MT_S_RAW][1],
+			sizes[MT_S_RAW][0], sizes[MT_S_RAW][1]);
+	if (why)
+		return why;
+	if (b->accesses > b->records || !unpack_others(u, &out, b->records - b->accesses) ||
+	    u->part[MT_S_RAW].at != u->part[MT_S_RAW].end)
+		return "a block's records make no sense";
+	*used = (size_t)(out.at - (unsigned char *)records);
+	*framed = out.framed;
+	return NULL;
 }

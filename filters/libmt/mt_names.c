@@ -411,8 +411,10 @@ void mt_names_entry(struct mt_out *o, const struct mt_names *n, unsigned cause, 
 		return;
 	if (call)
 		mt_out_str(o, call);
-	else
+	else if (number != MT_NUMBER_UNTOLD)
 		mt_out_dec(o, number);
+	else
+		mt_out_hex(o, pc);
 }
 
 void mt_names_frame(struct mt_out *o, const struct mt_names *n, const struct mt_stack *s,

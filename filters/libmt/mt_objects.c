@@ -299,6 +299,29 @@ struct mt_extent *mt_objects_starting(const struct mt_objects *m, enum mt_layer 
 	return NULL;
 }
 
+enum mt_layer mt_layer_of(unsigned storage)
+{
+	switch (storage) {
+	case MT_storage_heap:
+	case MT_storage_static:
+	case MT_storage_percpu:
+		return MT_LAYER_inner;
+	case MT_storage_stack:
+		return MT_LAYER_stack;
+	}
+	return MT_LAYER_outer;
+}
+
+struct mt_extent *mt_objects_freed(const struct mt_objects *m, unsigned storage,
+				   uint32_t process, uint64_t addr)
+{
+	struct mt_extent *e = mt_objects_starting(m, mt_layer_of(storage), process, addr);
+
+	for (unsigned i = 0; !e && i < MT_LAYERS; i++)
+		e = mt_objects_starting(m, i, process, addr);
+	return e;
+}
+
 void mt_objects_forget(struct mt_objects *m, uint32_t process)
 {
 	struct space *s = space_of(m, process);

@@ -54,6 +54,13 @@ struct mt_extent *mt_objects_at(const struct mt_objects *m, enum mt_layer layer,
 struct mt_extent *mt_objects_starting(const struct mt_objects *m, enum mt_layer layer,
 				      uint32_t process, uint64_t addr);
 
+/* The layer of a label with that storage (an enum MT_storage_...). */
+enum mt_layer mt_layer_of(unsigned storage);
+
+/* What a label that frees addr means: what starts there in its layer, else in any; or NULL. */
+struct mt_extent *mt_objects_freed(const struct mt_objects *m, unsigned storage,
+				   uint32_t process, uint64_t addr);
+
 /* Removes all extents of a process: its address space is gone. */
 void mt_objects_forget(struct mt_objects *m, uint32_t process);
 

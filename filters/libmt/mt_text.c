@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "mt_digits.h"
 #include "mt_text.h"
 
 void mt_out_init(struct mt_out *o, int fd)
@@ -62,12 +63,7 @@ void mt_out_char(struct mt_out *o, char c)
 
 void mt_out_dec(struct mt_out *o, uint64_t n)
 {
-	char digits[20], *p = digits + sizeof(digits);
-
-	do
-		*--p = (char)('0' + n % 10);
-	while (n /= 10);
-	mt_out_bytes(o, p, (size_t)(digits + sizeof(digits) - p));
+	mt_out_end(o, mt_put_dec(mt_out_room(o, MT_DIGITS), n));
 }
 
 void mt_out_grouped(struct mt_out *o, uint64_t n)
@@ -82,14 +78,7 @@ void mt_out_grouped(struct mt_out *o, uint64_t n)
 
 void mt_out_hex(struct mt_out *o, uint64_t n)
 {
-	char digits[18], *p = digits + sizeof(digits);
-
-	do
-		*--p = "0123456789abcdef"[n & 15];
-	while (n >>= 4);
-	*--p = 'x';
-	*--p = '0';
-	mt_out_bytes(o, p, (size_t)(digits + sizeof(digits) - p));
+	mt_out_end(o, mt_put_hex(mt_out_room(o, 2 * MT_DIGITS), n));
 }
 
 void mt_out_printf(struct mt_out *o, const char *format, ...)

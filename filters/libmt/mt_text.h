@@ -25,6 +25,19 @@ void mt_out_init(struct mt_out *o, int fd);
 MT_MUST_CHECK int mt_out_flush(struct mt_out *o);	/* 0, or -1 with errno */
 void mt_out_idle(void *out);		/* for mt_reader.idle */
 
+/* Room for len bytes, at most MT_OUT_BUFFER, to be filled up to where mt_out_end says. */
+static inline char *mt_out_room(struct mt_out *o, size_t len)
+{
+	if (len > MT_OUT_BUFFER - o->used)
+		mt_out_idle(o);
+	return o->buf + o->used;
+}
+
+static inline void mt_out_end(struct mt_out *o, const char *end)
+{
+	o->used = (size_t)(end - o->buf);
+}
+
 void mt_out_bytes(struct mt_out *o, const char *s, size_t len);
 void mt_out_str(struct mt_out *o, const char *s);
 void mt_out_char(struct mt_out *o, char c);

@@ -244,6 +244,9 @@ void guards_expand(struct guards *g)
 
 		expand(g, &g->by_pc, p->cell, p->pc, (uint32_t)p->process, &g->pc_counts[i]);
 	}
+	for (uint32_t i = 0; i < g->subject_keys.n; i++)
+		if (g->subjects[i].hidden)	/* perhaps all that this part has seen of it */
+			add(&g->by_lock, &(struct guard_key){ .subject = i }, &(struct guard_count){ 0 });
 }
 
 /* ---- partial reports ------------------------------------------------------------------ */

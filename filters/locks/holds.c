@@ -195,6 +195,7 @@ static struct hold *add(struct holds *h, const struct mt_lock *rec)
 	x->same_lock = x->lock->holds;
 	x->lock->holds = x;
 	x->addr = rec->addr;
+	x->space = mt_cpus_process(&h->cpus, rec->hdr.cpu, rec->addr);
 	x->read = rec->read != 0;
 	x->name = name_of(h, rec);
 	push(x);

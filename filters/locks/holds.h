@@ -54,6 +54,7 @@ struct hold {
 	uint32_t depth;			/* times acquired, by a strand that has it */
 	uint32_t cpu;			/* on which it was acquired, or the attempt began */
 	uint64_t addr, pc;		/* pc: of that acquisition */
+	uint32_t space;			/* process of addr */
 	uint64_t start;			/* time on that cpu */
 	uint64_t releases;		/* of the lock, when the attempt began */
 	uint64_t waited;

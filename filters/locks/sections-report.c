@@ -25,7 +25,6 @@ struct row {
 
 struct report {
 	struct sections *s;
-	const struct serial_report *o;
 	struct part *cells, *sites;
 	size_t n_cells, n_sites;
 	struct row *rows;
@@ -137,7 +136,7 @@ static void make_rows(struct report *r)
 		for (; site < r->n_sites && in_row(&r->sites[site], &r->cells[i].row); site++)
 			row.n_sites++;
 		row.n_cells = end - i;
-		row.cycles = row.sum.instructions + r->o->miss_cost * row.sum.moves;
+		row.cycles = row.sum.instructions + r->s->report.miss_cost * row.sum.moves;
 		r->rows = mt_xgrow(r->rows, r->n_rows, &r->room, sizeof(*r->rows));
 		r->rows[r->n_rows++] = row;
 	}
@@ -158,7 +157,7 @@ static void find_totals(struct report *r)
 		w->waited_atomics += c->wait_atomics;
 		w->total_mismatches += c->mismatches;
 	}
-	w->total_cycles = w->total_instructions + r->o->miss_cost * w->total_moves;
+	w->total_cycles = w->total_instructions + r->s->report.miss_cost * w->total_moves;
 }
 
 /* ---- records ------------------------------------------------------------------------ */
@@ -255,8 +254,8 @@ static void put_serial(const struct serial_report *o, const struct mt_serial *m,
 	mt_writer_put(o->out, mt_build(buf, m, (const char *const[]){ name, cpus }));
 }
 
-void sections_put(const struct sections *s, const struct serial_report *o, const struct section_key *k,
-		  const struct cell *c, const struct mt_hdr *rec, uint64_t start, uint64_t pc2)
+void sections_put(const struct sections *s, const struct section_key *k, const struct cell *c,
+		  const struct mt_hdr *rec, uint64_t start, uint64_t pc2)
 {
 	struct mt_serial m = { .by = s->by };
 
@@ -264,7 +263,7 @@ void sections_put(const struct sections *s, const struct serial_report *o, const
 	fill_counts(c, &m);
 	m.hdr.cpu = rec->cpu;
 	m.hdr.time = rec->time;
-	m.cycles = m.instructions + o->miss_cost * m.moves;
+	m.cycles = m.instructions + s->report.miss_cost * m.moves;
 	m.start = start;
 	m.addr = k->addr;
 	m.object = k->object;
@@ -272,7 +271,7 @@ void sections_put(const struct sections *s, const struct serial_report *o, const
 	m.pc2 = pc2;
 	m.process = k->process;
 	m.cpus = 1;
-	put_serial(o, &m, mt_interned(s->names, k->name), "");
+	put_serial(&s->report, &m, mt_interned(s->names, k->name), "");
 }
 
 static void put_site(const struct report *r, const struct part *p)
@@ -287,7 +286,7 @@ static void put_site(const struct report *r, const struct part *p)
 			k->read ? MT_held_read : MT_held_write
 	};
 
-	mt_writer_put(r->o->out, mt_build(buf, &m, (const char *const[]){
+	mt_writer_put(r->s->report.out, mt_build(buf, &m, (const char *const[]){
 				mt_interned(names, k->name), "", "" }));
 }
 
@@ -305,8 +304,8 @@ static void put_row(const struct report *r, const struct row *row)
 	m.cycles = row->cycles;
 	m.share = ppm(m.cycles, r->work.total_cycles);
 	fill_cpus(row, r->work.n_cpus, &m, cpus);
-	put_serial(r->o, &m, mt_interned(names, row->cells->row.name), cpus);
-	for (size_t i = 0; i < row->n_sites && r->o->sites; i++)
+	put_serial(&r->s->report, &m, mt_interned(names, row->cells->row.name), cpus);
+	for (size_t i = 0; i < row->n_sites && r->s->report.sites; i++)
 		put_site(r, &row->sites[i]);
 }
 
@@ -321,15 +320,16 @@ static void put_parts(const struct report *r)
 		fill_counts(r->cells[i].cell, &m);
 		m.pc = r->cells[i].key.pc;
 		m.process = r->cells[i].key.process;
-		put_serial(r->o, &m, mt_interned(names, r->cells[i].key.name), "");
+		put_serial(&r->s->report, &m, mt_interned(names, r->cells[i].key.name), "");
 	}
 	for (size_t i = 0; i < r->n_sites; i++)
 		put_site(r, &r->sites[i]);
 }
 
-void sections_report(struct sections *s, const struct serial_report *o)
+void sections_report(struct sections *s)
 {
-	struct report r = { .s = s, .o = o };
+	const struct serial_report *o = &s->report;
+	struct report r = { .s = s };
 
 	names = s->names;
 	collect(&r);

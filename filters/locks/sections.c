@@ -9,9 +9,9 @@
 _Static_assert(sizeof(struct section_key) == 40 && sizeof(struct site_key) == 56,
 	       "keys are compared as bytes");
 
-void sections_init(struct sections *s, unsigned by, struct mt_intern *names)
+void sections_init(struct sections *s, struct mt_intern *names)
 {
-	*s = (struct sections){ .by = by, .names = names };
+	s->names = names;
 	mt_xintern_string(names, "");
 }
 
@@ -82,7 +82,8 @@ void cell_add(struct cell *to, const struct cell *c)
 		to->object = 0;
 }
 
-void sections_add(struct sections *s, struct section_key k, const struct cell *c)
+/* Adds what c counts to the cell of k: of which what --by leaves out is ignored. */
+static void add(struct sections *s, struct section_key k, const struct cell *c)
 {
 	struct cell *to;
 
@@ -91,7 +92,7 @@ void sections_add(struct sections *s, struct section_key k, const struct cell *c
 	cell_add(to, c);
 }
 
-void sections_add_moves(struct sections *s, struct section_key k, uint64_t pc, uint64_t moves)
+static void add_moves(struct sections *s, struct section_key k, uint64_t pc, uint64_t moves)
 {
 	struct site_key site = { .pc = pc, .process = k.process };
 	uint32_t known = s->site_keys.n, n;
@@ -103,6 +104,108 @@ void sections_add_moves(struct sections *s, struct section_key k, uint64_t pc, u
 	if (n == known)
 		s->site_moves[n] = 0;
 	s->site_moves[n] += moves;
+}
+
+/* ---- sections -------------------------------------------------------------- */
+
+static unsigned section_of(const char *name)
+{
+	return strncmp(name, "cmpxchg", 7) ? MT_serial_section_lock : MT_serial_section_retry;
+}
+
+static struct section_key key_of(const struct sections *s, const struct hold *h, uint32_t object)
+{
+	return (struct section_key){
+		.addr = h->addr, .pc = h->pc, .name = h->name, .object = object, .task = h->task,
+		.cpu = h->cpu, .process = h->process, .read = h->read,
+		.section = (uint16_t)section_of(mt_interned(s->names, h->name))
+	};
+}
+
+static void count_ended(const struct sections *s, struct cell *c, const struct hold *h,
+			const struct mt_hdr *rec)
+{
+	if (s->first_part) {
+		c->acquires = 1;
+		c->instructions = c->longest = rec->time - h->start;
+		c->waited = h->waited;
+		c->contended = h->contended;
+	}
+	c->moves = h->held.moves;
+	c->atomics = h->held.atomics;
+	c->wait_moves = h->wait.moves;
+	c->wait_atomics = h->wait.atomics;
+}
+
+static uint64_t top_pc(const struct mt_table *moves_of)
+{
+	uint64_t pc = 0, most = moves_of->has_zero ? moves_of->zero : 0;
+
+	for (size_t i = 0; moves_of->used && i < moves_of->n_slots; i++) {
+		const struct mt_table_slot *slot = &moves_of->slots[i];
+
+		if (slot->key && (slot->value > most || (slot->value == most && slot->key < pc))) {
+			pc = slot->key;
+			most = slot->value;
+		}
+	}
+	return pc;
+}
+
+static bool is_nothing(const struct cell *c)
+{
+	return !(c->acquires | c->failed | c->mismatches | c->moves | c->wait_moves | c->atomics |
+		 c->wait_atomics);
+}
+
+static void add_all_moves(struct sections *s, struct section_key k, const struct mt_table *moves_of)
+{
+	if (moves_of->has_zero)
+		add_moves(s, k, 0, moves_of->zero);
+	for (size_t i = 0; moves_of->used && i < moves_of->n_slots; i++)
+		if (moves_of->slots[i].key)
+			add_moves(s, k, moves_of->slots[i].key, moves_of->slots[i].value);
+}
+
+void sections_hold(struct sections *s, enum lock_event what, const struct hold *h,
+		   uint32_t object, const struct mt_hdr *rec)
+{
+	struct section_key k = key_of(s, h, object);
+	struct cell c = { .addr = h->addr, .object = object };
+
+	if (what == LOCK_ENDED)
+		count_ended(s, &c, h, rec);
+	c.failed = s->first_part && what == LOCK_FAILED;
+	c.mismatches = s->first_part && what == LOCK_LOST;
+	if (is_nothing(&c))
+		return;
+	if (any(s, MT_serial_by_section) && what == LOCK_ENDED)
+		sections_put(s, &k, &c, rec, h->start, top_pc(&h->moves_of));
+	add(s, k, &c);
+	if (what == LOCK_ENDED)
+		add_all_moves(s, k, &h->moves_of);
+}
+
+void sections_access(struct sections *s, const struct mt_access *a, uint32_t process,
+		     uint32_t task, uint32_t name)
+{
+	bool moved = a->flags & MT_access_flag_moved;
+	struct section_key k = {
+		.addr = a->object ? 0 : a->addr, .pc = a->pc, .name = name, .object = a->object,
+		.task = task, .cpu = a->hdr.cpu, .process = process,
+		.section = MT_serial_section_access
+	};
+	struct cell c = {
+		.instructions = 1, .longest = 1, .acquires = 1, .moves = moved,
+		.atomics = !moved && a->flags & MT_access_flag_atomic,
+		.addr = k.addr, .object = k.object
+	};
+
+	if (any(s, MT_serial_by_section))
+		sections_put(s, &k, &c, &a->hdr, a->hdr.time, moved ? a->pc : 0);
+	add(s, k, &c);
+	if (moved)
+		add_moves(s, k, a->pc, 1);
 }
 
 /* ---- partial reports ------------------------------------------------------- */
@@ -123,7 +226,7 @@ void sections_add_row(struct sections *s, const struct mt_serial *r)
 		.addr = r->addr, .object = r->object
 	};
 
-	sections_add(s, k, &c);
+	add(s, k, &c);
 }
 
 void sections_add_site(struct sections *s, const struct mt_locked *r)
@@ -135,7 +238,7 @@ void sections_add_site(struct sections *s, const struct mt_locked *r)
 		.section = r->section, .read = r->held == MT_held_read
 	};
 
-	sections_add_moves(s, k, r->pc, r->moves);
+	add_moves(s, k, r->pc, r->moves);
 }
 
 void sections_add_work(struct sections *s, const struct mt_work *r)

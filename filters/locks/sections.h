@@ -31,8 +31,17 @@ struct site_key {
 	uint64_t pc, process;
 };
 
+/* How the report is made: see mt-serial(1). */
+struct serial_report {
+	struct mt_writer *out;
+	uint64_t miss_cost;
+	bool sites, partial;
+};
+
 struct sections {
+	struct serial_report report;
 	unsigned by;			/* MT_serial_by_... */
+	bool first_part;		/* counts what all parts of a stream see alike */
 	struct mt_intern *names;
 	struct mt_intern cell_keys, site_keys;
 	struct cell *cells;		/* by number of their key */
@@ -41,7 +50,8 @@ struct sections {
 	struct mt_work work;		/* totals that do not follow from the cells */
 };
 
-void sections_init(struct sections *s, unsigned by, struct mt_intern *names);
+/* by and report are set. */
+void sections_init(struct sections *s, struct mt_intern *names);
 void sections_clear(struct sections *s);
 
 void cell_add(struct cell *to, const struct cell *c);
@@ -49,25 +59,22 @@ void cell_add(struct cell *to, const struct cell *c);
 /* The row that a cell is a part of. */
 struct section_key sections_row(const struct sections *s, const struct section_key *k);
 
-/* Adds what c counts to the cell of k: of which what --by leaves out is ignored. */
-void sections_add(struct sections *s, struct section_key k, const struct cell *c);
-void sections_add_moves(struct sections *s, struct section_key k, uint64_t pc, uint64_t moves);
+/* A record has ended a hold of a lock, which is in that object, or an attempt. */
+void sections_hold(struct sections *s, enum lock_event what, const struct hold *h,
+		   uint32_t object, const struct mt_hdr *rec);
+
+/* An access under no lock; task 0 and name 0 where they are not known. */
+void sections_access(struct sections *s, const struct mt_access *a, uint32_t process,
+		     uint32_t task, uint32_t name);
 
 /* Adds a row of a partial report. */
 void sections_add_row(struct sections *s, const struct mt_serial *rec);
 void sections_add_site(struct sections *s, const struct mt_locked *rec);
 void sections_add_work(struct sections *s, const struct mt_work *rec);
 
-/* How the report is made: see mt-serial(1). */
-struct serial_report {
-	struct mt_writer *out;
-	uint64_t miss_cost;
-	bool sites, partial;
-};
-
-/* One section, for a list of them: it ended with rec. */
-void sections_put(const struct sections *s, const struct serial_report *o, const struct section_key *k,
-		  const struct cell *c, const struct mt_hdr *rec, uint64_t start, uint64_t pc2);
-void sections_report(struct sections *s, const struct serial_report *o);
+/* One section, where they are listed: it ended with rec. */
+void sections_put(const struct sections *s, const struct section_key *k, const struct cell *c,
+		  const struct mt_hdr *rec, uint64_t start, uint64_t pc2);
+void sections_report(struct sections *s);
 
 #endif

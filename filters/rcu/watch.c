@@ -87,6 +87,7 @@ static void touch(struct watch *w, struct watched *o, const struct mt_access *a)
 	if (offset >= t->offset)
 		return;
 	t->offset = offset;
+	t->width = a->width;
 	t->object = a->object;
 	t->field = a->field;
 	t->stack = a->stack;

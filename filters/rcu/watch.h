@@ -23,6 +23,7 @@
 struct touched {
 	uint64_t loads, stores;
 	uint64_t offset;		/* lowest in the object, and of that access: */
+	uint32_t width;
 	uint32_t object, field, stack;
 	uint32_t flags;			/* of all */
 	uint32_t site;			/* number in sites */

@@ -15,7 +15,8 @@ static double time_of(const struct serial_work *w, const struct costs *c, unsign
 	if (w->section != MT_serial_section_access)
 		time += w->instructions;
 	if (w->section == MT_serial_section_lock)
-		time += w->acquires * (double)c->lock * cores * cores;
+		time += (c->uncontended ? w->acquires : w->contended) * (double)c->lock *
+			cores * cores;
 	return time;
 }
 
@@ -24,13 +25,19 @@ static double max_work(const struct table *t, const struct costs *c, unsigned co
 	return t->instructions + t->misses * miss_latency(c, cores);
 }
 
-/* The row that takes longest; of equals the first.  Readers do not exclude each other. */
+/* Readers do not exclude each other, nor what one cpu of several has for itself. */
+static bool excludes(const struct table *t, const struct serial_work *w)
+{
+	return !w->read && !(w->cpus == 1 && t->n_cpus > 1);
+}
+
+/* The row that takes longest; of equals the first. */
 static const struct serial_work *limit(const struct table *t, const struct costs *c, unsigned cores)
 {
 	const struct serial_work *most = NULL;
 
 	for (size_t i = 0; i < t->n_rows; i++)
-		if (!t->rows[i].read &&
+		if (excludes(t, &t->rows[i]) &&
 		    (!most || time_of(&t->rows[i], c, cores) > time_of(most, c, cores)))
 			most = &t->rows[i];
 	return most;

@@ -7,12 +7,15 @@
 
 struct costs {
 	uint64_t miss, miss_per_core;	/* of a move or atomic access, on n cores: miss + n * that */
-	uint64_t lock;			/* of an acquisition: n * n * that */
+	uint64_t lock;			/* of a contended acquisition: n * n * that */
+	bool uncontended;		/* of any acquisition */
 };
 
 /* One row of mt-serial. */
 struct serial_work {
-	double instructions, acquires, misses;	/* misses: moves and atomic accesses */
+	double instructions, misses;	/* misses: moves and atomic accesses */
+	double acquires, contended;
+	uint32_t cpus;			/* 0: not known */
 	uint64_t addr;
 	unsigned section;		/* MT_serial_section_... */
 	bool read;
@@ -23,6 +26,7 @@ struct table {
 	struct serial_work *rows;
 	size_t n_rows, room;
 	double instructions, misses;	/* of the run, without waiting */
+	uint64_t n_cpus;		/* 0: not known */
 };
 
 struct prediction {

@@ -7,36 +7,7 @@
 #include <string.h>
 
 #include "../libmt/cli.h"
-#include "index.h"
-#include "pairs.h"
-
-/* A scope with its rank. */
-struct ranked {
-	const struct body *body;
-	const struct kept *kept;
-	const char *name;
-	size_t operation_len;		/* of name */
-	uint32_t operation;		/* number */
-};
-
-/* A row. */
-struct finding {
-	uint64_t bytes, pairs, most;
-	uint32_t one, two;		/* ranks of the pair with most */
-};
-
-struct report {
-	const struct pairs *p;
-	const struct pairs_options *o;
-	struct ranked *ranked;
-	uint32_t n;
-	struct index memory, variables;
-	uint32_t *amount, *hits, *logical, *logical_hits;	/* of one scope; by rank */
-	struct mt_table of_operations;	/* operation << 32 | operation -> number + 1 of the finding */
-	struct finding *findings;
-	size_t n_findings, finding_room;
-	uint64_t compared, both, only_logical, only_physical;
-};
+#include "findings.h"
 
 /* ---- ranks -------------------------------------------------------------------- */
 
@@ -78,11 +49,6 @@ static void rank(struct report *r, const struct mt_intern *names)
 }
 
 /* ---- the index ------------------------------------------------------------------ */
-
-static const uint64_t *touches_of(const struct body *b)
-{
-	return b->words + b->n_vars;
-}
 
 /* A word may have several touches, of different instructions. */
 static void index_memory(struct index *x, const struct body *b, uint32_t place)
@@ -162,6 +128,31 @@ static uint64_t count_compared(const struct pairs *p)
 
 /* ---- pairs ------------------------------------------------------------------------ */
 
+/* Most bytes first; the order is total. */
+static int by_bytes(const void *pa, const void *pb)
+{
+	const struct finding *a = pa, *b = pb;
+
+	if (a->bytes != b->bytes)
+		return a->bytes > b->bytes ? -1 : 1;
+	if (a->pairs != b->pairs)
+		return a->pairs > b->pairs ? -1 : 1;
+	if (a->one != b->one)
+		return a->one < b->one ? -1 : 1;
+	return a->two < b->two ? -1 : 1;
+}
+
+/* As many as there are rows for; counts the others. */
+static void keep_largest(struct report *r)
+{
+	if (r->n_findings)
+		qsort(r->findings, r->n_findings, sizeof(*r->findings), by_bytes);
+	if (r->n_findings <= r->o->rows)
+		return;
+	r->left_out += r->n_findings - r->o->rows;
+	r->n_findings = r->o->rows;
+}
+
 static struct finding *finding_of(struct report *r, uint32_t one, uint32_t two)
 {
 	uint64_t key = (uint64_t)r->ranked[one].operation << 32 | r->ranked[two].operation;
@@ -172,6 +163,8 @@ static struct finding *finding_of(struct report *r, uint32_t one, uint32_t two)
 		if (*place)
 			return &r->findings[*place - 1];
 	}
+	if (r->o->by == MT_unexpected_by_scope && r->n_findings / 2 >= r->o->rows)
+		keep_largest(r);	/* pairs of scopes may be millions of millions */
 	r->findings = mt_xgrow(r->findings, r->n_findings, &r->finding_room, sizeof(*r->findings));
 	r->findings[r->n_findings] = (struct finding){ .one = one, .two = two };
 	if (place)
@@ -242,100 +235,7 @@ static void judge_pairs_of(struct report *r, uint32_t one)
 		r->logical[r->logical_hits[i]] = 0;
 }
 
-/* ---- rows ------------------------------------------------------------------------- */
-
-static void put_stat(struct mt_writer *out, uint64_t value, const char *name)
-{
-	static _Alignas(8) unsigned char buf[MT_RECORD_MAX];
-	struct mt_stat row = { .hdr.kind = MT_KIND_stat, .value = value };
-
-	mt_writer_put(out, mt_build(buf, &row, (const char *const[]){ name, NULL }));
-}
-
-static void put_counts(const struct report *r, struct mt_writer *out)
-{
-	uint64_t neither = r->compared - r->both - r->only_logical - r->only_physical;
-
-	put_stat(out, r->p->scopes, "total scopes");
-	put_stat(out, r->compared, "compared scopes");
-	put_stat(out, neither, "logically unshared/physically unshared");
-	put_stat(out, r->both, "logically shared/physically shared");
-	put_stat(out, r->only_physical, "logically unshared/physically shared");
-	put_stat(out, r->only_logical, "logically shared/physically unshared");
-}
-
-static size_t take_touches(const struct report *r, uint32_t place, uint32_t side, struct touch *to)
-{
-	const struct ranked *x = &r->ranked[place];
-	const uint64_t *t = touches_of(x->body);
-
-	for (uint32_t i = 0; i < x->body->n_touches; i++)
-		to[i] = (struct touch){
-			.word = t[2 * i], .mask = (uint8_t)t[2 * i + 1],
-			.write = t[2 * i + 1] >> 8, .side = side,
-			.site = r->p->touch_sites[x->kept->sites + i],
-		};
-	return x->body->n_touches;
-}
-
-static struct conflicts conflicts_of(const struct report *r, const struct finding *f, uint32_t line)
-{
-	size_t room = r->ranked[f->one].body->n_touches + r->ranked[f->two].body->n_touches, n;
-	struct touch *all = mt_xcalloc(room, sizeof(*all));
-	struct conflicts c = { 0 };
-
-	n = take_touches(r, f->one, 0, all);
-	n += take_touches(r, f->two, 1, all + n);
-	conflicts_find(&c, all, n, line);
-	free(all);
-	return c;
-}
-
-static void put_finding(const struct report *r, const struct finding *f, uint32_t line,
-			struct mt_writer *out)
-{
-	static _Alignas(8) unsigned char buf[MT_RECORD_MAX];
-	const struct ranked *x = &r->ranked[f->one], *y = &r->ranked[f->two];
-	struct conflicts c = { 0 };
-	struct mt_unexpected row = {
-		.hdr.kind = MT_KIND_unexpected, .bytes = f->bytes, .pairs = f->pairs,
-		.most = f->most, .id = x->kept->id, .id2 = y->kept->id,
-		.by = r->o->by,
-	};
-	char *one = mt_xstrdup(x->name), *two = mt_xstrdup(y->name);
-
-	if (r->o->conflicts)		/* most of the work, when rows are many */
-		c = conflicts_of(r, f, line);
-	row.conflicts = c.n;
-	if (r->o->by == MT_unexpected_by_operation)
-		one[x->operation_len] = two[y->operation_len] = 0;
-	mt_writer_put(out, mt_build(buf, &row, (const char *const[]){ one, two }));
-	for (size_t i = 0; i < c.n && i < r->o->conflicts; i++) {
-		struct mt_conflict conflict;
-
-		conflict_row(&c.found[i], &r->p->sites, &conflict);
-		conflict.hdr.size = sizeof(conflict);
-		conflict.id = x->kept->id;
-		conflict.id2 = y->kept->id;
-		mt_writer_put(out, &conflict.hdr);
-	}
-	free(c.found);
-	free(one);
-	free(two);
-}
-
-static int by_bytes(const void *pa, const void *pb)
-{
-	const struct finding *a = pa, *b = pb;
-
-	if (a->bytes != b->bytes)
-		return a->bytes > b->bytes ? -1 : 1;
-	if (a->pairs != b->pairs)
-		return a->pairs > b->pairs ? -1 : 1;
-	if (a->one != b->one)
-		return a->one < b->one ? -1 : 1;
-	return a->two < b->two ? -1 : 1;
-}
+/* ---- the report ------------------------------------------------------------------ */
 
 static void release(struct report *r)
 {
@@ -361,9 +261,11 @@ void pairs_report(const struct pairs *p, const struct mt_intern *names,
 	for (uint32_t i = 0; i < r.n; i++)
 		judge_pairs_of(&r, i);
 	put_counts(&r, out);
-	if (r.n_findings)
-		qsort(r.findings, r.n_findings, sizeof(*r.findings), by_bytes);
+	keep_largest(&r);
 	for (size_t i = 0; i < r.n_findings; i++)
 		put_finding(&r, &r.findings[i], line, out);
+	if (r.left_out)
+		mt_warn("%llu pairs that share less have no row (--rows)",
+			(unsigned long long)r.left_out);
 	release(&r);
 }

@@ -16,6 +16,7 @@
 struct pairs_options {
 	unsigned by;			/* MT_unexpected_by_... */
 	uint32_t conflicts;		/* rows of each pair */
+	uint64_t rows;			/* at most, from 1 */
 };
 
 /*

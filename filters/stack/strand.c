@@ -90,6 +90,19 @@ static void pop(struct strand *s)
 }
 
 /*
+ * Logs of the original do not tell the slot: each call goes one deeper, and a
+ * return leaves the last one.
+ */
+static uint64_t slot_of(const struct strand *s, const struct mt_call *c)
+{
+	if (c->sp)
+		return c->sp;
+	if (!s->n)
+		return c->target >> 63 ? UINT64_MAX - 7 : 1ull << 62;
+	return s->frames[s->n - 1].slot - (c->op == MT_call_op_call ? 8 : 0);
+}
+
+/*
  * The kernel's entry code moves its return address to another slot (and stack)
  * before it returns; such a return is known by where it goes.
  */
@@ -98,7 +111,7 @@ void strand_return(struct strand *s, const struct nodes *t, const struct mt_call
 	size_t before = s->n;
 	const struct node *top;
 
-	unwind(s, c->sp);
+	unwind(s, slot_of(s, c));
 	if (!s->n || s->n != before)
 		return;
 	top = &t->node[strand_top(s)];
@@ -113,13 +126,15 @@ void strand_call(struct strand *s, struct nodes *t, const struct mt_call *c, uin
 		.process = process,
 		.frame = MT_stack_frame_call,
 	};
+	uint64_t slot = slot_of(s, c);
 
-	if (!unwind(s, c->sp)) {
+	if (!unwind(s, slot)) {
 		if (s->n_segments == SEGMENTS)
 			forget_segment(s);
 		s->segment[s->n_segments++] = s->n;
 	}
-	push(s, c->sp, nodes_push(t, strand_top(s), frame));
+	s->no_slots = !c->sp;
+	push(s, slot, nodes_push(t, strand_top(s), frame));
 }
 
 void strand_drop(struct strand *s)

@@ -21,6 +21,7 @@ struct strand {
 	size_t segment[SEGMENTS];	/* first frame of each */
 	unsigned n_segments;
 	uint32_t root;			/* node below the frames */
+	bool no_slots;			/* the log does not tell them: slots are made up */
 };
 
 /* The node of the innermost frame. */

@@ -130,6 +130,59 @@ void cases_print(void)
 	page_section_end();
 }
 
+/* ---- for LaTeX ----------------------------------------------------------------- */
+
+/* Any bytes as letters that TeX does not take for its own. */
+static void tex_name(struct mt_out *o, const char *s, size_t len)
+{
+	for (; len--; s++)
+		if (strchr("#$%&_{}", *s) && *s)
+			mt_out_printf(o, "\\%c", *s);
+		else if (*s < ' ' || *s > '~' || strchr("\\^~\"<>|", *s))
+			mt_out_char(o, '?');
+		else
+			mt_out_char(o, *s);
+}
+
+static void tikz_name(const char *name, const char *how, double x, double y)
+{
+	mt_out_printf(&page, "\\node[%s] at (%.1f,%.1f) {", how, x, y);
+	tex_name(&page, name, strlen(name));
+	mt_out_str(&page, "};\n");
+}
+
+/* Its shade is the part of the cases that conflict, or what changed of them. */
+static void tikz_cell(const struct case_map *m, const struct cell *c, double x, double y)
+{
+	unsigned part = c->conflicted[NOW];
+	char text[32];
+
+	if (!c->cases[NOW] && !c->cases[BEFORE])
+		return;
+	if (m->two)
+		part = c->worse > c->better ? c->worse - c->better : c->better - c->worse;
+	part = !c->cases[NOW] ? 0 : part > c->cases[NOW] ? 100 : 100 * part / c->cases[NOW];
+	cell_text(text, m, c, "");
+	mt_out_printf(&page, "\\filldraw[draw=white,fill=%s!%u!black!8] (%.1f,%.1f) rectangle +(1,1) node[midway] {%s};\n",
+		      m->two && c->better > c->worse ? "blue" : "red", part, x, y, text);
+}
+
+void cases_tikz(void)
+{
+	const struct case_map *m = cases_map();
+
+	mt_out_str(&page, "\\begin{tikzpicture}[y=-1cm,font=\\scriptsize]\n");
+	for (size_t row = 0; row < m->n; row++) {
+		tikz_name(m->call[row], "left", 0, (double)row + 0.5);
+		tikz_name(m->call[m->n - 1 - row], "right,rotate=50", (double)row + 0.5, 0);
+		for (size_t i = 0; i < m->n - row; i++)
+			tikz_cell(m, &m->cell[row][m->n - 1 - i], (double)i, (double)row);
+	}
+	mt_out_printf(&page, "\\node[right] at (0,%.1f) {", (double)m->n + 0.5);
+	caption(m, tex_name);
+	mt_out_str(&page, "};\n\\end{tikzpicture}\n");
+}
+
 /* ---- as text ---------------------------------------------------------------------- */
 
 static void percent(char text[32], const struct case_map *m, const struct cell *c, const char *none)

@@ -31,9 +31,10 @@ void cases_note(const struct mt_hdr *rec, unsigned run);
 bool cases_any(void);
 const struct case_map *cases_map(void);
 
-/* The section of the page; the map alone as a picture, as text. */
+/* The section of the page; the map alone as a picture, as text, for LaTeX. */
 void cases_print(void);
 void cases_svg(bool alone);
 void cases_text(void);
+void cases_tikz(void);
 
 #endif

@@ -100,7 +100,7 @@ void checkgc_take(const struct mt_hdr *rec)
 	mt_out_init(&item, -1);
 	mt_out_str(js, "{\"access\":");
 	js_items_begin(' ');
-	js_physical(r->addr + r->offset, 1, &side, NULL, NULL);
+	js_physical(r->addr + r->offset, r->width, &side, NULL, NULL);
 	js_items_end(' ');
 	mt_out_printf(js, ",\"object_base\":\"0x%llx\",\"object_bytes\":%llu}",
 		      (unsigned long long)r->addr, (unsigned long long)r->bytes);

@@ -11,11 +11,16 @@
 static struct mt_use *uses;
 static size_t n_uses, room;
 static uint32_t cpus;			/* 1 + the highest */
+static uint32_t guest_cpus;		/* that it has, as far as known */
 
 #define CPUS_MAX 65536			/* arrays run to the highest cpu; beyond it none is made */
 
 void uses_take(const struct mt_hdr *rec)
 {
+	const struct mt_begin *b = (const struct mt_begin *)rec;
+
+	if (rec->kind == MT_KIND_begin)
+		guest_cpus = b->cpus < CPUS_MAX ? b->cpus : 0;
 	if (rec->kind != MT_KIND_use)
 		return;
 	if (rec->cpu >= CPUS_MAX)
@@ -154,7 +159,7 @@ void shared_cachelines_end(void)
 
 static void put_address(const struct mt_use *u, size_t n, uint64_t *counts)
 {
-	const struct mt_object *o = mt_names_object(&classic_defs, u->object);
+	const struct mt_object *o = js_object(u->object);
 	struct js_side side = side_of(u);
 	uint64_t sum = 0, here;
 
@@ -185,8 +190,10 @@ static void put_address(const struct mt_use *u, size_t n, uint64_t *counts)
 
 void shared_addresses_end(void)
 {
-	uint64_t *counts = mt_xcalloc(cpus, sizeof(*counts));
+	uint64_t *counts;
 
+	cpus = cpus > guest_cpus ? cpus : guest_cpus;
+	counts = mt_xcalloc(cpus, sizeof(*counts));
 	sort(uses, n_uses, sizeof(*uses), by_address);
 	for (size_t i = 0, n; i < n_uses; i += n) {
 		for (n = 1; i + n < n_uses && uses[i + n].addr == uses[i].addr &&
@@ -208,14 +215,14 @@ static size_t n_instances, instances_room;
 
 static const char *name_of(uint32_t object)
 {
-	const struct mt_object *o = mt_names_object(&classic_defs, object);
+	const struct mt_object *o = js_object(object);
 
 	return o ? mt_string(&o->hdr, 0) : "";
 }
 
 static uint64_t alloc_pc(uint32_t object)
 {
-	const struct mt_object *o = mt_names_object(&classic_defs, object);
+	const struct mt_object *o = js_object(object);
 
 	return o ? o->pc : 0;
 }
@@ -240,21 +247,62 @@ static void add_instance(const struct mt_use *u, uint32_t object)
 	instances[n_instances++] = (struct instance){ u->pc, u->process, object };
 }
 
-/* Every instruction of a line with several objects: all of them. */
+/* What lies in pages that are labelled as such is no object of its own. */
+static uint32_t object_of(const struct mt_use *u)
+{
+	const struct mt_object *o = js_object(u->object);
+
+	return o && o->storage != MT_storage_block ? u->object : 0;
+}
+
+static uint64_t both(const struct mt_use *u)
+{
+	return (uint64_t)u->object << 32 | u->hdr.cpu;
+}
+
+/*
+ * Does a cpu write an object while another cpu uses another object?  Those that
+ * are neither of the cpu nor of the object are counted: all, without those of
+ * the cpu and those of the object, of which some are both.
+ */
+static bool is_false_sharing(const struct mt_use *u, size_t n)
+{
+	struct mt_table of_object = { 0 }, of_cpu = { 0 }, of_both = { 0 };
+	uint64_t all = 0, same;
+	bool found = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!object_of(&u[i]))
+			continue;
+		all++;
+		++*mt_xtable_put(&of_object, u[i].object);
+		++*mt_xtable_put(&of_cpu, u[i].hdr.cpu);
+		++*mt_xtable_put(&of_both, both(&u[i]));
+	}
+	for (size_t i = 0; i < n && !found; i++) {
+		if (!object_of(&u[i]) || !u[i].stores)
+			continue;
+		same = *mt_table_get(&of_object, u[i].object) + *mt_table_get(&of_cpu, u[i].hdr.cpu) -
+		       *mt_table_get(&of_both, both(&u[i]));
+		found = all > same;
+	}
+	mt_table_release(&of_object);
+	mt_table_release(&of_cpu);
+	mt_table_release(&of_both);
+	return found;
+}
+
+/* Every instruction of such a line: all its objects. */
 static void add_line(struct mt_use *u, size_t n)
 {
-	bool several = false;
-
-	for (size_t i = 0; i < n; i++)
-		several |= u[i].object && u[i].object != u[0].object;
-	if (!several)
+	if (!is_false_sharing(u, n))
 		return;
 	qsort(u, n, sizeof(*u), by_pc);
 	for (size_t i = 0; i < n; i++) {
 		if (i && u[i].pc == u[i - 1].pc)
 			continue;
 		for (size_t k = 0; k < n; k++)
-			if (u[k].object)
+			if (object_of(&u[k]))
 				add_instance(&u[i], u[k].object);
 	}
 }

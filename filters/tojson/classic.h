@@ -28,8 +28,11 @@ extern struct mt_out *js;
 extern struct mt_names classic_defs;
 extern struct mt_entries classic_entries;
 
+#define FRAMES 1024		/* a bound where the parents of a stack are a circle */
+
 /* ", " but before the first item; "key": */
 void js_item(void);
+bool js_has_items(void);
 void js_items_begin(char bracket);	/* they may stand in each other */
 void js_items_end(char bracket);
 void js_key(const char *key);		/* an item, too */
@@ -48,7 +51,30 @@ struct js_side {
 /* The original's "physical access": an item; b is NULL where there is one side. */
 void js_physical(uint64_t addr, uint64_t bytes, const struct js_side *a, const struct js_side *b,
 		 const char *type);
+const struct mt_object *js_object(uint32_t id);	/* NULL also where the original had no label */
 void js_address(const char *key, uint64_t addr, const struct js_side *s);
+
+/* Text that is made before it is written: emptied, written as a string. */
+struct mt_out *js_scratch(void);
+void js_put_scratch(const struct mt_out *text);
+
+/* classic-rows.c: an item for each row, or for rows that stand together */
+void distinct_take(const struct mt_hdr *rec);
+void per_op_take(const struct mt_hdr *rec);
+void sections_take(const struct mt_hdr *rec);
+void testcases_take(const struct mt_hdr *rec);
+void unexpected_take(const struct mt_hdr *rec);
+void close_item(void);
+void scopes_take(const struct mt_hdr *rec);
+void scopes_end(void);
+void scope_summary_take(const struct mt_hdr *rec);
+
+/* classic-events.c */
+void summary_take(const struct mt_hdr *rec);
+void summary_end(void);
+void accesses_take(const struct mt_hdr *rec);
+void fcalls_take(const struct mt_hdr *rec);
+void call_stacks_take(const struct mt_hdr *rec);
 
 /* classic-uses.c: documents from rows of mt-shared --by use, which are collected. */
 void uses_take(const struct mt_hdr *rec);

@@ -31,7 +31,13 @@ static void word_thing(struct mt_out *o, const struct mt_shared *s)
 		if (s->addr || s->line)
 			mt_out_printf(o, "line at 0x%llx",
 				      (unsigned long long)(s->addr ? s->addr : s->line));
+		else if (s->by != MT_shared_by_pc)
+			mt_out_str(o, "memory that nothing is known of");
 		return;
+	}
+	if (s->by == MT_shared_by_field && s->field) {
+		mt_names_place(o, &names, s->object, s->field, 0, word_name);
+		mt_out_str(o, " of ");
 	}
 	mt_names_thing(o, object, word_name);
 	if (object2 && object2 != object && s->by == MT_shared_by_line) {
@@ -83,6 +89,7 @@ static void add_instruction(const struct mt_shared *s, bool second)
 {
 	uint64_t pc = second ? s->pc2 : s->pc;
 	uint32_t offset = second ? s->offset2 : s->offset;
+	uint32_t object = second ? s->object2 : s->object;
 
 	if (!pc)
 		return;
@@ -90,8 +97,11 @@ static void add_instruction(const struct mt_shared *s, bool second)
 	add_text(operation(second ? s->flags2 : s->flags));
 	mt_out_printf(&word, "+%u", offset);
 	add_cell(take_word());
-	mt_names_place(&word, &names, second ? s->object2 : s->object,
-		       second ? s->field2 : s->field, s->addr ? s->addr + offset : 0, word_name);
+	if (s->addr || mt_names_object(&names, object))
+		mt_names_place(&word, &names, object, second ? s->field2 : s->field,
+			       s->addr ? s->addr + offset : 0, word_name);
+	else
+		mt_out_char(&word, '?');
 	add_cell(take_word());
 	word_code(&word, s->process, pc);
 	add_cell(take_word());

@@ -71,6 +71,9 @@ void add_number(uint64_t n);
 void add_text(const char *s);
 void add_string(const struct mt_hdr *rec, unsigned n);
 
+/* An access is a line of its own form: there can be very many. */
+void print_access(const struct mt_access *a);
+
 /* ---- tables of their own ------------------------------------------------------- */
 
 void print_shared(const struct mt_type *t, const struct mt_hdr *rec);

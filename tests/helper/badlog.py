@@ -72,7 +72,7 @@ BAD = {
     "access-count": (lambda b: sealed(b, accesses=0), COUNT),
     "version": (lambda b: sealed(b, version=2), NEWER),
     "header-size": (lambda b: sealed(b, header_size=136), NEWER),
-    "coding": (lambda b: sealed(b, coding=77), "a block is coded in a way that is not known here"),
+    "coding": (lambda b: sealed(b, coding=29), "a block is coded in a way that is not known here"),
     "no-parts": (lambda b: payload(b, b"x" * 71), "a block is too short"),
     "part-size": (lambda b: payload(b, struct.pack("<II", 0xFFFFFFFF, 0) + bytes(64)), PARTS),
     "part-sum": (lambda b: payload(b, struct.pack("<II", 0, 9) + bytes(64)), PARTS),

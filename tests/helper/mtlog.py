@@ -152,9 +152,9 @@ class Block:
 
 def decode(log, out):
     for _, coding, raw_size, (n, _, accesses), payload in blocks(log):
-        if coding == 255:
+        if coding == 255 or coding & 64:        # the index; a state
             continue
-        if coding == 1:
+        if coding & 31 == 1:
             out.write(inflate(payload))
             continue
         recs = Block(payload).records(raw_size)

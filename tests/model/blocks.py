@@ -9,7 +9,7 @@ import zlib
 
 MAGIC = b"\x8bmtlog\r\n"
 HEADER = struct.Struct("<8sHBBIIIIIII6Q32sQ")
-EVENTS = set(range(4, 13)) | {48, 49}       # kinds of the classes event and report
+EVENTS = set(range(4, 13)) | set(range(48, 72))     # kinds of the classes event and report
 ACCESS = struct.Struct("<HHIQQQQHHIII")
 U64, U32 = 1 << 64, 1 << 32
 GOLD = 0x9e3779b97f4a7c15
@@ -190,8 +190,19 @@ def check_summary(header, found):
     need(ranges == want, "the ranges")
     bits = sum(1 << c for c in {struct.unpack_from("<I", r, 4)[0] % 256 for r in events})
     need(int.from_bytes(cpus, "little") == bits, "the cpus")
+    frames = any(r[:2] in (b"MT", b"\1\0") for r in found)
+    need(frames == bool(header[3] & 32), "the bit of begin and end")
     need(pages == sum(1 << p for p in {(t[6] // 256 * GOLD % U64 >> 32) >> 26 for t in touches}),
          "the pages")
+
+
+def check_state(found):
+    """The records of a state: a stream of their own."""
+    if not found:
+        return
+    need(found[0][:2] == b"MT" and found[-1][:2] == b"\1\0", "a state is no whole stream")
+    need(struct.unpack_from("<Q", found[-1], 16)[0] == len(found) - 1, "a state's count")
+    need(not any(r[:2] == b"\4\0" for r in found), "an access in a state")
 
 
 def check_index(payload, entries):
@@ -220,7 +231,7 @@ def blocks(file):
 
 
 def records(file):
-    entries, indexed = [], False
+    entries, indexed, state = [], False, []
     for offset, head, header, payload in blocks(file):
         coding = header[3]
         if coding == 255:
@@ -229,9 +240,15 @@ def records(file):
                 check_index(payload, entries)
             indexed = True
             continue
-        need(coding in (1, 2), "unknown coding %d" % coding)
+        need(coding & 128 == 0 and coding & 31 in (1, 2), "unknown coding %d" % coding)
         entries.append((offset, head))
-        found = list(split(inflate(payload, header[7])) if coding == 1 else
+        found = list(split(inflate(payload, header[7])) if coding & 31 == 1 else
                      predicted(payload, header[7]))
         check_summary(header, found)
+        if coding & 64:
+            state += found
+            continue
+        check_state(state)
+        state = []
         yield from found
+    check_state(state)

@@ -89,7 +89,7 @@ lock_op acquire acquired release failed
 scope_op enter leave
 gc_op create retire
 epoch_op begin end
-drop_reason full closed threads guest killed unknown
+drop_reason full closed threads guest killed unknown damaged
 classic_entry none label access host fcall segment call lock task sched machine appdata
 sharing none read true false mixed
 shared_by line object ctype field pc site entry task address

@@ -4,8 +4,8 @@
 
 Few locks, tasks and cpus, so that everything meets: readers, recursion, attempts
 that fail or nest, releases by another task or on another cpu, interrupts and
-softirqs on top of system calls, tasks that move, objects that are freed, several
-runs, locks without a name, and records that make no sense."""
+softirqs on top of system calls, tasks that move, objects that are freed or have
+locks in them, several runs, locks without a name, and records that make no sense."""
 import random
 import sys
 
@@ -84,6 +84,15 @@ class Log:
                   rnd.choice([self.live[addr], self.live[addr], 0]),
                   rnd.choice([0, 0, 1, 2, 3]) if addr != 0x7000 else 0))
 
+    def home(self, cpu):
+        """An object that some locks are in: over, in, or in the place of others."""
+        rnd = self.rnd
+        self.objects += 1
+        self.put("object", cpu, 'id=%d addr=%#x bytes=%d process=%d storage=%s name=home' %
+                 (self.objects, rnd.choice([0x1000, 0x1008, 0xffff888000001000]),
+                  rnd.choice([8, 16, 4096]), rnd.choice([0, 0, 1]),
+                  rnd.choice(["heap", "static", "block", "stack"])))
+
     def mode(self, cpu, instructions):
         to = self.rnd.choice(["off", "movement"])
         self.put("mode", cpu, "mode=%s instructions=%d name=%s" %
@@ -109,6 +118,8 @@ class Log:
                 self.put("switch", cpu, "task=%d process=%d" % (rnd.randint(0, 2), rnd.randint(0, 2)))
             elif dice < 0.96:
                 self.label(cpu)
+            elif dice < 0.965:
+                self.home(cpu)
             elif dice < 0.97:
                 self.put("task", cpu, "task=%d op=%s" % (rnd.randint(1, 2), rnd.choice(["create", "exit"])))
             elif modes and dice < 0.99:

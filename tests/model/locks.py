@@ -88,6 +88,7 @@ class Log:
         self.n = 0
         self.name, self.field, self.storage = {}, {}, {}
         self.births, self.owner = {}, {}
+        self.places = []                    # of objects, in the order of their definitions
         self.recording = True
         self.run = None if r["mode"] == "off" else ""
         self.said = r["mode"] != "off"
@@ -113,6 +114,7 @@ class Log:
 
     def end(self, x, what, r):
         self.remove(x)
+        x["object"] = self.place(x["addr"], x["key"][1])
         if what == "ended":
             x["instructions"] = r["time"] - x["start"]
         self.sections.append(dict(x, what=what, end=r["time"]))
@@ -179,6 +181,19 @@ class Log:
             if not x["depth"]:
                 good = x["cpu"] == r["cpu"] and r["time"] >= x["start"]
                 self.end(x, "ended" if good else "lost", r)
+
+    def place(self, addr, process):
+        """The innermost object there: of each layer the last one that was put there."""
+        addr = int(addr, 16)
+        for layer in (("stack",), ("heap", "static", "percpu"), ("block",)):
+            these = [o for o in self.places if o["storage"] in layer and o["process"] == process]
+            for i, o in enumerate(these):
+                start, end = int(o["addr"], 16), int(o["addr"], 16) + o["bytes"]
+                gone = any(int(p["addr"], 16) < end and int(p["addr"], 16) + p["bytes"] > start
+                           for p in these[i + 1:])
+                if start <= addr < end and not gone:
+                    return o["id"]
+        return 0
 
     # ---- accesses
 
@@ -269,6 +284,7 @@ class Log:
                 self.stacks = {}
         elif t == "object":
             self.name[r["id"]] = r["ctype"] or r["name"]
+            self.places.append(r)
             if r["storage"] in ("static", "percpu"):
                 self.storage[r["id"]] = ("", r["name"], 0)
             birth = self.births.get((r["addr"], r["process"]))

@@ -46,7 +46,7 @@ def report(done):
         row("rcu", loads=sum("store" not in x[4]["flags"] for x in touches),
             stores=sum("store" in x[4]["flags"] for x in touches),
             objects=len(of), retired=sum(of.values()), pc="%#x" % pc, addr="%#x" % o.addr,
-            bytes=o.bytes, offset=offset, number=o.number, process=process, object=t["object"],
+            bytes=o.bytes, offset=offset, width=t["width"], number=o.number, process=process, object=t["object"],
             field=t["field"], stack=t["stack"], flags=[f for f in FLAGS if f in flags],
             by="object" if BY_OBJECT else "site", ctype=ctype)
 
