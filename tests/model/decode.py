@@ -23,7 +23,8 @@ import blocks
 
 # A record a line: name, kind, fields.  name[n] is n bytes in decimal, name[n]x
 # in hex, name[n]=set one of a set, name[n]|set bits of it, "name" a string.
-RECORDS = """begin 0x544d version[4] line[4] cpus[4] quantum[4] sample[4] mode[2]=mode machine[2]=machine order[2]=order index[2]=vcpu_index options[4]|option "producer" "qemu" "command"
+RECORDS = """
+begin 0x544d version[4] line[4] cpus[4] quantum[4] sample[4] mode[2]=mode machine[2]=machine order[2]=order index[2]=vcpu_index options[4]|option "producer" "qemu" "command"
 end 1 records[8] dropped[8] accesses[8] instructions[8]
 drop 2 count[8] reason[8]=drop_reason
 mode 3 mode[8]=mode accesses[8] instructions[8] "name"
@@ -71,10 +72,11 @@ touch 71 pc[8]x addr[8]x paddr[8]x bytes[8] id[4] process[4] object[4] field[4] 
 """
 
 # Sets count from 0; of bits the first is 1.
-SETS = """mode off movement scope kernel all
+SETS = """
+mode off movement scope kernel all
 machine user system
 order exact approximate
-option calls locked cold icount reproducible
+option calls locked cold icount reproducible always
 vcpu_index callback current
 access_flag load store atomic kernel moved split frame
 call_op call ret
