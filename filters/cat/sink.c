@@ -23,7 +23,7 @@ struct encoding {
 	long len;			/* -1: no memory, or records that cannot be */
 	size_t used;
 	bool state;
-	unsigned char records[MT_LOG_BLOCK + MT_RECORD_MAX];
+	_Alignas(8) unsigned char records[MT_LOG_BLOCK + MT_RECORD_MAX];
 };
 
 static struct {

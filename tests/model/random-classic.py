@@ -119,6 +119,9 @@ class Guest:
         if self.r.random() < .8:
             self.open_scope(cpu, t.stack, "syscall:%d" % self.r.randrange(3))
 
+    def end_state(self):
+        return VALUE if self.wild and self.r.random() < .4 else DONE
+
     def leave(self, cpu):
         s = self.current(cpu)
         if not s or s.locks or self.irqs[cpu]:
@@ -127,7 +130,7 @@ class Guest:
             self.end_epochs(cpu)
         while s.scopes and (not self.wild or self.r.random() < .9):
             self.close_scope(cpu, s)
-        self.fcall(cpu, s, VALUE if self.wild and self.r.random() < .3 else DONE)
+        self.fcall(cpu, s, self.end_state())
         self.task[cpu].stack = None
 
     def interrupt(self, cpu):
@@ -142,7 +145,7 @@ class Guest:
     def interrupted(self, cpu):
         if not self.irqs[cpu] or self.irqs[cpu][-1].locks:
             return
-        self.fcall(cpu, self.irqs[cpu].pop(), DONE)
+        self.fcall(cpu, self.irqs[cpu].pop(), self.end_state())
         below = self.current(cpu)
         if below:
             self.fcall(cpu, below, RESUME)
