@@ -83,7 +83,7 @@ same want got 'a log by hand: times, counts, crossing accesses, done with value'
 run sh -c 'mt-cat sane | mt-check'
 is_status 0 '... keeps what mt-log(5) promises'
 mt-cat sane | mt-totext --raw | grep '^begin' >got
-has 'cpus=2 quantum=100 sample=1 mode=off machine=system order=exact .*options=calls+always ' got 'the machine entry is in begin'
+has 'cpus=2 quantum=100 sample=1 mode=off machine=system order=exact .*options=calls.always ' got 'the machine entry is in begin'
 [ "$(mt-cat --cpu 1 sane | mt-totext --raw | grep -c '^access')" = 3 ]; ok $? '--cpu selects'
 run mt-cat --blocks 1-2 sane
 is_status 2 '--blocks is refused: there are none'

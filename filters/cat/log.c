@@ -380,6 +380,7 @@ void cat_log(struct mt_log_reader *in, unsigned threads, const char *follow)
 	if (fstat(in->fd, &st) == 0 && S_ISREG(st.st_mode))
 		log.size = (uint64_t)st.st_size;
 	in->idle = drain;
+	/* cppcheck-suppress autoVariables ; taken back below */
 	in->arg = &log;
 	if (follow)
 		start_following(&log, follow);
@@ -388,6 +389,8 @@ void cat_log(struct mt_log_reader *in, unsigned threads, const char *follow)
 	else
 		read_in_sequence(&log);
 	drain(&log);
+	in->idle = NULL;
+	in->arg = NULL;
 	stream_skip(log.skipped);
 	decoder_free(log.decoder);
 	mt_progress_end();
