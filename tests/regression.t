@@ -3,6 +3,7 @@
 # A regression planted in the kernel is what mt-diff of two runs names first.
 # tests/guest/regression/open-files.patch counts a super block's open files beside
 # the lock of its inodes; one benchmark runs on the kernel with and without it.
+# So long that what is done once (fresh pages of a slab, say) weighs nothing.
 # shellcheck source=tests/lib.sh disable=SC2154
 . "${SRC:-$(dirname "$0")/..}/tests/lib.sh"
 
@@ -19,7 +20,7 @@ unshare --mount --map-root-user true 2>/dev/null || skip_all 'no name spaces to 
 
 # fields KERNEL: a run on it, and what travelled in it.
 fields() {
-	run "$SRC/mosbench/mtrace-mosbench" --obj-dir="$(cat "$1")" --benchmark=micro/creato --ops=400 \
+	run "$SRC/mosbench/mtrace-mosbench" --obj-dir="$(cat "$1")" --benchmark=micro/creato --ops=4000 \
 		--reproducible --process=mtrace --log-dir="$1.logs"
 	is_status 0 "the benchmark runs on the $1 kernel"
 	mt-cat "$1.logs/micro/creato/mtrace.out" | mt-label "$(cat "$1")/mscan.kern" |
