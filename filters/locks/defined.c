@@ -25,19 +25,6 @@ static void forget(struct defined *d)
 	d->ready = true;
 }
 
-static enum mt_layer layer_of(uint32_t storage)
-{
-	switch (storage) {
-	case MT_storage_heap:
-	case MT_storage_static:
-	case MT_storage_percpu:
-		return MT_LAYER_inner;
-	case MT_storage_stack:
-		return MT_LAYER_stack;
-	}
-	return MT_LAYER_outer;
-}
-
 static void add(struct defined *d, const struct mt_object *o, struct mt_intern *names)
 {
 	const char *name = mt_string(&o->hdr, 0), *ctype = mt_string(&o->hdr, 1);
@@ -45,7 +32,7 @@ static void add(struct defined *d, const struct mt_object *o, struct mt_intern *
 
 	*mt_xtable_put(&d->names, o->id) = mt_xintern_string(names, *ctype ? ctype : name) + 1;
 	*p = (struct place){
-		.extent = { o->addr, o->bytes, o->process, (uint16_t)layer_of(o->storage), 0 },
+		.extent = { o->addr, o->bytes, o->process, (uint16_t)mt_layer_of(o->storage), 0 },
 		.id = o->id
 	};
 	if (mt_objects_put(&d->map, &p->extent) < 0)
