@@ -341,6 +341,7 @@ int main(int argc, char **argv)
 	plan_fields();
 	mt_open_input(&in);
 	mt_open_output(&out, &in);
+	mt_writer_moves(&out);
 
 	while ((got = mt_reader_next(&in, &rec)) > 0)
 		filter(rec);

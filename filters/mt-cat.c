@@ -9,6 +9,7 @@
 
 #include "cat/cat.h"
 #include "cat/log.h"
+#include "cat/merge.h"
 #include "cat/select.h"
 #include "cat/sink.h"
 #include "cat/stream.h"
@@ -18,9 +19,10 @@ static const char help[] =
 "\n"
 "Opens logs, verifies them and writes their records as a stream.  FILE is a log,\n"
 "a stream, or an mtrace.out of the original mtrace, in gzip or not; - or none is\n"
-"standard input.  Several are read one after another.\n"
+"standard input.  Several are read one after another, or merged.\n"
 "\n"
-"  -j, --jobs N       work on N threads (default: one for each core)\n"
+"  -j, --jobs N       work on N threads (default: a core each, and one for\n"
+"                     the reader of a pipe)\n"
 "  -o, --output LOG   write a log instead of the stream\n"
 "      --block BYTES  with -o: bytes of records in a block (4194304)\n"
 "      --state N      with -o: a state after each N blocks (default: now and then)\n"
@@ -31,6 +33,7 @@ static const char help[] =
 "      --blocks A-B   only events of these blocks, counted from 0\n"
 "      --shard I/N    only accesses to the Ith of N parts of the memory\n"
 "      --recover      mend damage: drop records in its place, an end record, status 0\n"
+"      --merge        one stream of all FILEs, by their clocks, with numbers of its own\n"
 "      --follow       wait for more of a log that grows, until it is closed\n"
 "      --index        list the blocks as text instead\n"
 "      --help         this text\n"
@@ -40,20 +43,31 @@ static const char help[] =
 "\n"
 "    mt-cat log.mt | mt-filter --cpu 3 | mt-tojson\n"
 "    mt-cat --cpu 3 --time 1000-2000 log.mt | mt-stat | mt-totext\n"
-"    mt-cat log.mt | mt-label prog | mt-cat -o labelled.mt\n";
+"    mt-cat log.mt | mt-label prog | mt-cat -o labelled.mt\n"
+"    mt-cat --merge server.mt client.mt | mt-shared | mt-totext\n";
 
 /* ---- options ----------------------------------------------------------- */
 
 static struct {
 	unsigned jobs;
 	const char *output;
-	bool index, follow;
+	bool index, follow, merge;
 } options;
 
 enum {
 	OPT_BLOCK = 256, OPT_STATE, OPT_CPU, OPT_KIND, OPT_LINE, OPT_TIME, OPT_BLOCKS, OPT_SHARD, OPT_INDEX,
-	OPT_RECOVER, OPT_FOLLOW, OPT_HELP
+	OPT_RECOVER, OPT_FOLLOW, OPT_MERGE, OPT_HELP
 };
+
+/* A core for each; the reader of a pipe needs one, too: with a thread too many both are slower. */
+static unsigned default_jobs(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cores < 1 || cores > 1024)
+		return 1;
+	return (unsigned)cores - (cores > 1 && !options.output && mt_is_pipe(STDOUT_FILENO));
+}
 
 static void take_option(int c)
 {
@@ -71,9 +85,21 @@ static void take_option(int c)
 	case OPT_INDEX: options.index = true; break;
 	case OPT_RECOVER: stream_recover(); break;
 	case OPT_FOLLOW: options.follow = true; break;
+	case OPT_MERGE: options.merge = true; break;
 	case OPT_HELP: mt_help(help);
 	default: mt_bad_usage();
 	}
+}
+
+/* What passes is chosen from the merged stream, so nothing by block. */
+static void check_merge(int n_files)
+{
+	if (options.index || options.follow)
+		mt_die(MT_USAGE, "--merge, --%s: exclude each other", options.index ? "index" : "follow");
+	if (selection.blocks.first || selection.blocks.last != UINT64_MAX)
+		mt_die(MT_USAGE, "--merge, --blocks: what is merged has no blocks");
+	if (!n_files)
+		mt_die(MT_USAGE, "--merge: which logs? try mt-cat --help");
 }
 
 static void parse_options(int argc, char **argv)
@@ -92,6 +118,7 @@ static void parse_options(int argc, char **argv)
 		{ "index", no_argument, NULL, OPT_INDEX },
 		{ "recover", no_argument, NULL, OPT_RECOVER },
 		{ "follow", no_argument, NULL, OPT_FOLLOW },
+		{ "merge", no_argument, NULL, OPT_MERGE },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ 0 }
 	};
@@ -99,13 +126,12 @@ static void parse_options(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "j:o:", long_options, NULL)) != -1)
 		take_option(c);
-	if (!options.jobs) {
-		long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-		options.jobs = cores > 0 && cores < 1024 ? (unsigned)cores : 1;
-	}
+	if (!options.jobs)
+		options.jobs = default_jobs();
 	if (options.index && options.output)
 		mt_die(MT_USAGE, "--index and --output exclude each other");
+	if (options.merge)
+		check_merge(argc - optind);
 	if (options.follow && (argc - optind != 1 || !strcmp(argv[optind], "-")))
 		mt_die(MT_USAGE, "--follow: wants one log, by its name");
 }
@@ -219,12 +245,40 @@ static void open_sink(char **files)
 		sink_open_stream();
 }
 
+/* ---- several as one -------------------------------------------------------- */
+
+/* In a process of its own: all of one file. */
+static int cat_alone(const char *name)
+{
+	bool opened;
+
+	select_all();
+	sink_open_stream();
+	opened = cat_file(name);
+	sink_close();
+	return opened ? stream_status() : MT_FAIL;
+}
+
+static int merge(char **files, int n)
+{
+	int status;
+
+	options.jobs = (options.jobs + (unsigned)n - 1) / (unsigned)n;
+	merge_start(files, n, cat_alone);
+	open_sink(files);
+	status = merge_all();
+	sink_close();
+	return status > stream_status() ? status : stream_status();
+}
+
 int main(int argc, char **argv)
 {
 	bool opened = true;
 
 	mt_start(argv);
 	parse_options(argc, argv);
+	if (options.merge)
+		return merge(argv + optind, argc - optind);
 	open_sink(argv + optind);
 	if (optind == argc)
 		cat_file("-");

@@ -149,9 +149,10 @@ static uint32_t take_word(struct mt_out *o)
 static struct thing *find_thing(const struct mt_names *n, const struct mt_hdr *rec,
 				const struct mt_runs *runs, const char *value)
 {
-	static struct mt_out o = { .fd = -1 };
+	static struct mt_out o;
 	uint32_t key[3], i;
 
+	mt_out_init(&o, -1);
 	rowname_report(&o, rec);
 	if (runs->on && *runs->name) {
 		mt_out_str(&o, " of ");

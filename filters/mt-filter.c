@@ -366,6 +366,7 @@ int main(int argc, char **argv)
 	decide_fates();
 	mt_open_input(&in);
 	mt_open_output(&out, &in);
+	mt_writer_moves(&out);
 	while ((got = mt_reader_next(&in, &rec)) > 0)
 		if (rec->kind == MT_KIND_access)
 			filter_accesses((const struct mt_access *)rec, 1 + mt_reader_run(&in), &out);

@@ -28,7 +28,7 @@ static const char help[] =
 "                   operations on different cpus share memory; also those that pass\n"
 "  --prefix TEXT    tests in mode scope: scopes whose names begin so (syscall:)\n"
 "  --per-run        a report for each run\n"
-"  --partial        rows of a part of the log, for mt-merge; not with --list\n"
+"  --partial        rows of a part of the log, for mt-merge\n"
 "  --help           this text\n"
 "\n"
 "    mt-cat log.mt | mt-label prog | mt-scopes | mt-addr2line prog | mt-totext\n"
@@ -98,8 +98,6 @@ static void parse_options(int argc, char **argv)
 		}
 	if (!pairs_options.rows)
 		mt_die(MT_USAGE, "--rows: 0 is no report");
-	if (partial && what == LIST)
-		mt_die(MT_USAGE, "--partial: --list needs no accesses, so it has no parts");
 	mt_no_operands(argc, argv);
 }
 
@@ -213,7 +211,8 @@ static bool note_part(const struct mt_hdr *rec)
 		testcase_add(&test, (const struct mt_testcase *)rec);
 	else if (what == TESTCASES && rec->kind == MT_KIND_conflict)
 		testcase_add_conflict(&test, (const struct mt_conflict *)rec);
-	else if (what == UNEXPECTED && (rec->kind == MT_KIND_abstract || rec->kind == MT_KIND_touch))
+	else if ((what == UNEXPECTED && rec->kind == MT_KIND_touch) ||
+		 (what != TESTCASES && rec->kind == MT_KIND_abstract))
 		parts_add(&parts, rec, &scopes.names, &pairs.sites);
 	else
 		return false;

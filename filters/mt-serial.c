@@ -23,7 +23,8 @@ static const char help[] =
 "  --miss-cost N     a move costs as much as N instructions (0)\n"
 "  --sites           after each row the instructions that moved lines (locked)\n"
 "  --per-run         a report for each run instead of one for the stream\n"
-"  --partial         rows to be put together by mt-merge, for mt-serial\n"
+"  --partial         rows to be put together by mt-merge, for mt-serial; not of\n"
+"                    --by section --unlocked\n"
 "  --part N          this is part N of a stream divided by line\n"
 "  --help            this text\n"
 "\n"
@@ -103,12 +104,19 @@ static void parse_options(int argc, char **argv)
 		}
 	if (!sections.by)
 		sections.by = MT_serial_by_class;
-	if (sections.by & MT_serial_by_section && report->partial)
-		mt_die(MT_USAGE, "--by section: is a list, of which there are no parts");
+	if (sections.by & MT_serial_by_section && unlocked && report->partial)
+		mt_die(MT_USAGE, "--by section --unlocked: no part knows when other parts had their accesses");
 	mt_no_operands(argc, argv);
 }
 
 /* ---- accesses and locks ---------------------------------------------------- */
+
+/* Until a log says that it records, its sections are perhaps of no run. */
+static void write_list(void)
+{
+	if (!run.unsaid)
+		sections_list_write(&sections);
+}
 
 static void on_event(enum lock_event what, const struct hold *h, const struct mt_hdr *rec)
 {
@@ -116,6 +124,7 @@ static void on_event(enum lock_event what, const struct hold *h, const struct mt
 		sections.work.unheld += sections.first_part;
 	else
 		sections_hold(&sections, what, h, defined_at(&defined, h->space, h->addr), rec);
+	write_list();
 }
 
 static void on_unlocked(const struct mt_access *a)
@@ -124,6 +133,7 @@ static void on_unlocked(const struct mt_access *a)
 
 	sections_access(&sections, a, mt_cpus_process(&holds.cpus, a->hdr.cpu, a->pc), task,
 			defined_name(&defined, a->object));
+	write_list();
 }
 
 static void on_access(const struct mt_access *a)
@@ -183,6 +193,7 @@ static void end_run(uint64_t instructions)
 static void start_anew(void)
 {
 	sections_clear(&sections);
+	sections_list_drop(&sections);
 	spans_release(&run.spans);
 	run.busy = false;
 }
@@ -192,6 +203,7 @@ static void on_mode(const struct mt_mode *m, int change)
 	if (run.unsaid && (change & MT_RUN_BEGINS))
 		start_anew();
 	run.unsaid = false;
+	write_list();
 	if (change & MT_RUN_ENDS)
 		end_run(m->instructions > run.from ? m->instructions - run.from : 0);
 	if (change & MT_RUN_BEGINS)
@@ -210,6 +222,7 @@ static void on_begin(const struct mt_begin *b)
 
 static void on_end(uint64_t instructions)
 {
+	sections_list_write(&sections);
 	if (recording())
 		end_run(instructions);
 	if (!per_run || run.busy)
@@ -236,10 +249,17 @@ static void on_cpu(const struct mt_hdr *rec)
 	run.busy |= rec->kind == MT_KIND_lock;
 }
 
+static bool is_row(const struct mt_hdr *rec)
+{
+	return rec->kind == MT_KIND_serial || rec->kind == MT_KIND_locked || rec->kind == MT_KIND_work;
+}
+
 /* Learns from a record that is no access; true if the rows' readers need it too. */
 static bool note(const struct mt_hdr *rec)
 {
 	defined_note(&defined, rec, &holds.names);
+	if (!is_row(rec))
+		write_list();		/* mt-merge keeps the rows of parts together */
 	switch (rec->kind) {
 	case MT_KIND_begin: on_begin((const struct mt_begin *)rec); break;
 	case MT_KIND_mode:
@@ -258,11 +278,7 @@ static bool note(const struct mt_hdr *rec)
 	if (rec->kind != MT_KIND_lock || recording())
 		holds_note(&holds, rec);
 	mt_xruns_note(&runs, rec);
-	switch (rec->kind) {
-	case MT_KIND_serial: case MT_KIND_locked: case MT_KIND_work:
-		return false;
-	}
-	return mt_report_needs(rec, MT_KIND_serial);
+	return !is_row(rec) && mt_report_needs(rec, MT_KIND_serial);
 }
 
 int main(int argc, char **argv)

@@ -27,6 +27,7 @@ static const char help[] =
 "  --index NAME      address that chooses the set: physical (default), virtual\n"
 "  --misses          the accesses that miss, too, as records of type miss\n"
 "  --min-misses N    only rows with at least N misses (1)\n"
+"  --per-run         a report for each run; what the caches hold lives on\n"
 "  --partial         all rows of both types, for mt-sets to make a report of\n"
 "  --help            this text\n"
 "\n"
@@ -34,7 +35,8 @@ static const char help[] =
 "    mt-cat log.mt | mt-sets --misses --policy fifo --index virtual | mt-tojson\n";
 
 static struct sets sets = { .o = { .sets = 512, .ways = 8, .line_bits = 6, .seed = 1, .least = 1 } };
-static bool open, warned;
+static bool open, warned, per_run;
+static struct mt_runs runs;
 
 /* ---- options --------------------------------------------------------------- */
 
@@ -77,6 +79,7 @@ static void parse_options(int argc, char **argv)
 		{ "index", required_argument, NULL, 'i' },
 		{ "misses", no_argument, NULL, 'm' },
 		{ "min-misses", required_argument, NULL, 'M' },
+		{ "per-run", no_argument, NULL, 'r' },
 		{ "partial", no_argument, NULL, 'P' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -94,6 +97,7 @@ static void parse_options(int argc, char **argv)
 		case 'i': sets.o.virtual = choice("--index", optarg, indices); break;
 		case 'm': sets.o.misses = true; break;
 		case 'M': sets.o.least = mt_number("--min-misses", optarg, UINT64_MAX); break;
+		case 'r': per_run = true; break;
 		case 'P': sets.o.partial = true; break;
 		case 'h': mt_help(help);
 		default: mt_bad_usage();
@@ -110,6 +114,15 @@ static void stream_ends(struct mt_writer *out)
 	open = false;
 }
 
+static void note_run(const struct mt_hdr *rec, struct mt_writer *out)
+{
+	if (per_run && mt_runs_change(&runs, rec)) {
+		sets_report(&sets, out);
+		sets_start_anew(&sets);
+	}
+	mt_xruns_note(&runs, rec);
+}
+
 static void warn_of_mode(uint64_t mode)
 {
 	if (warned || mode == MT_mode_off || mode == MT_mode_all)
@@ -122,6 +135,7 @@ static void warn_of_mode(uint64_t mode)
 static bool note(const struct mt_hdr *rec, struct mt_writer *out)
 {
 	mt_xcpus_note(&sets.cpus, rec);
+	note_run(rec, out);
 	switch (rec->kind) {
 	case MT_KIND_begin:
 		open = true;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libmt/cli.h"
+#include "libmt/mt_log.h"
 #include "libmt/mt_names.h"
 #include "libmt/mt_runs.h"
 #include "shared/report.h"
@@ -188,6 +189,9 @@ static void stream_begins(const struct mt_begin *b, const struct mt_reader *in)
 	if (shift >= size)
 		mt_die(MT_USAGE, "--shift: %u is not less than the line size, %u",
 		       (unsigned)shift, (unsigned)size);
+	if (report.partial && (shift || size > MT_LOG_GRANULE))
+		mt_die(MT_USAGE, "--partial: lines of more than %u bytes, or with --shift, stand in two parts",
+		       MT_LOG_GRANULE);
 	lines_init(&now.lines, (unsigned)__builtin_ctzll(size), shift, b);
 	choose_grain(&now.lines);
 	now.groups.apart = report.by != MT_shared_by_ctype && report.pairs != MT_pair_by_ctype_cpus;

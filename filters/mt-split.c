@@ -136,7 +136,7 @@ static int end_parts(bool quiet)
 
 	flush_parts(NULL);
 	for (unsigned i = 0; i < n_parts; i++)	/* all, before the first is waited for */
-		close(parts[i].out->fd);
+		close(parts[i].out->out.fd);
 	for (unsigned i = 0; i < n_parts; i++) {
 		int how;
 		pid_t got;

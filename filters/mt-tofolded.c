@@ -128,8 +128,7 @@ static void fold(struct mt_out *o, const struct place *p)
 
 	for (; s && n < FRAMES; s = mt_names_stack(&names, s->parent))
 		frames[n++] = s;
-	o->fd = -1;
-	o->used = 0;
+	mt_out_init(o, -1);
 	while (n-- && o->used < MT_OUT_BUFFER / 2) {
 		mt_names_frame(o, &names, frames[n], escape);
 		mt_out_char(o, ';');

@@ -59,8 +59,7 @@ static void add_code(const struct mt_field_info *f, const struct mt_hdr *rec,
 {
 	static struct mt_out text;
 
-	text.used = 0;
-	text.fd = -1;
+	mt_out_init(&text, -1);
 	mt_names_code(&text, (const struct mt_symbol *)def, mt_field_u64(rec, f), mt_out_bytes);
 	member(f, "at");
 	mt_out_json_string(&out, text.buf, text.used);
@@ -77,8 +76,7 @@ static void add_stack(const struct mt_field_info *f, const struct mt_stack *s)
 	member(f, "functions");
 	mt_out_char(&out, '[');
 	for (; s && n < FRAMES; n++, s = mt_names_stack(&names, s->parent)) {
-		text.used = 0;
-		text.fd = -1;
+		mt_out_init(&text, -1);
 		mt_names_frame(&text, &names, s, mt_out_bytes);
 		mt_out_str(&out, n ? "," : "");
 		mt_out_json_string(&out, text.buf, text.used);

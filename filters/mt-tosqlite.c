@@ -14,7 +14,7 @@ static const char help[] =
 "each run), and one for each other kind of record that comes.  Views:\n"
 "\n"
 "  type_summary miss_per_type miss_per_entry miss_per_instance miss_per_pc\n"
-"  miss_per_line miss_per_task lock_summary calls backtrace\n"
+"  miss_per_line miss_per_task miss_per_lock lock_summary calls backtrace\n"
 "\n"
 "Best behind mt-label, mt-stack and mt-addr2line: then types, call stacks and\n"
 "functions are in it, too.\n"

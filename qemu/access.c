@@ -101,6 +101,12 @@ static ALWAYS_INLINE void fill(struct entry *e, const struct vcpu *v, const stru
 	e->what = entry_what(width, d->flags | flags, page);
 }
 
+/* The writer does not keep up, and the user would rather lose accesses than wait. */
+static NOINLINE void lose(struct vcpu *v, const struct desc *d)
+{
+	out_lost(v, time_of(v, d));
+}
+
 /* page: number of the physical page, in system mode. */
 static void append(struct vcpu *v, const struct desc *d, uint64_t addr, uint64_t page,
 		   unsigned width, unsigned flags, bool fresh_mark)
@@ -109,8 +115,11 @@ static void append(struct vcpu *v, const struct desc *d, uint64_t addr, uint64_t
 
 	if (tracer.mode != selected)
 		return;
-	if (fresh_mark || d->flags & MT_access_flag_atomic || !lane_ready(l, v->cpu))
-		lane_mark(l, v->cpu);
+	if ((fresh_mark || d->flags & MT_access_flag_atomic || !lane_ready(l, v->cpu)) &&
+	    !lane_mark(l, v->cpu)) {
+		lose(v, d);
+		return;
+	}
 	fill(lane_next(l), v, d, addr, page, width, flags);
 	lane_push(l);
 }

@@ -44,6 +44,8 @@ static const char help[] =
 "                    them run)\n"
 "  --line BYTES      size of a cache line (64)\n"
 "  --cold            no cache holds anything at the start (else: each holds all)\n"
+"  --lossy           drop accesses, and say how many, where the log is not written as\n"
+"                    fast as they come; --lossless, the default: the program waits\n"
 "  --no-heap         do not label heap blocks: nothing is preloaded\n"
 "  --stream          write a plain stream into LOG, not compressed blocks\n"
 "  --check           for the tracer's developers: verify its page cache\n"
@@ -58,7 +60,7 @@ static struct {
 	const char *output;
 	const char *mode;
 	const char *sample, *line, *quantum;
-	bool wait, calls, locked, cold, no_heap, stream, check;
+	bool wait, calls, locked, cold, lossy, no_heap, stream, check;
 } opt = { .mode = "movement" };
 
 static struct {
@@ -102,6 +104,8 @@ static void parse_options(int argc, char **argv)
 		{ "quantum", required_argument, NULL, 'q' },
 		{ "line", required_argument, NULL, 'L' },
 		{ "cold", no_argument, NULL, 'C' },
+		{ "lossy", no_argument, NULL, 'y' },
+		{ "lossless", no_argument, NULL, 'Y' },
 		{ "no-heap", no_argument, NULL, 'H' },
 		{ "stream", no_argument, NULL, 'S' },
 		{ "check", no_argument, NULL, 'k' },
@@ -122,6 +126,8 @@ static void parse_options(int argc, char **argv)
 		case 'q': opt.quantum = positive("--quantum", optarg); break;
 		case 'L': opt.line = line_size(optarg); break;
 		case 'C': opt.cold = true; break;
+		case 'y': opt.lossy = true; break;
+		case 'Y': opt.lossy = false; break;
 		case 'H': opt.no_heap = true; break;
 		case 'S': opt.stream = true; break;
 		case 'k': opt.check = true; break;
@@ -368,6 +374,8 @@ static void tracer_options(char **argv, int log_fd, int session_fd)
 	add_flag("cold", opt.cold);
 	add_flag("stream", opt.stream);
 	add_flag("check", opt.check);
+	if (opt.lossy)
+		add_option("lossless", "off");
 	if (!opt.no_heap)
 		add_option("shim", found.shim);
 	add_command(argv);

@@ -32,7 +32,7 @@ extern struct version_info {
 
 struct tracer tracer = {
 	.opt = { .fd = -1, .session = -1, .mode = MT_mode_movement, .start = true,
-		 .sample = 1, .line = 64 },
+		 .lossless = true, .sample = 1, .line = 64 },
 };
 
 static uint64_t no_count;
@@ -458,6 +458,7 @@ static void fork_child(void)
 		return;
 	n_live = 1;
 	v->accesses = v->now = v->stopped_at = v->skipped = 0;
+	v->lost = 0;			/* they are told by the parent */
 	*(uint64_t *)v->count = 0;
 	v->cpu = atomic_fetch_add(&tracer.session->next_cpu, 1);
 	tracer.process = atomic_fetch_add(&tracer.session->next_process, 1) + 1;
@@ -497,11 +498,12 @@ static unsigned begin_options(bool parallel)
 {
 	const struct options *o = &tracer.opt;
 	bool icount = on_command_line("-icount", "");
-	bool reproducible = !parallel && tracer_reproducible();
+	bool reproducible = !parallel && o->lossless && tracer_reproducible();
 
 	return (o->calls ? MT_option_calls : 0) | (o->locked ? MT_option_locked : 0) |
 	       (o->cold ? MT_option_cold : 0) | (icount ? MT_option_icount : 0) |
-	       (reproducible ? MT_option_reproducible : 0);
+	       (reproducible ? MT_option_reproducible : 0) |
+	       (o->lossless ? 0 : MT_option_lossy);
 }
 
 /* What `make qemu` noted beside the program; else what the program exports. */

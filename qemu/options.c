@@ -83,6 +83,7 @@ static int flag_option(const char *key, const char *value)
 		{ "start", &tracer.opt.start }, { "calls", &tracer.opt.calls },
 		{ "locked", &tracer.opt.locked }, { "cold", &tracer.opt.cold },
 		{ "check", &tracer.opt.check }, { "stream", &tracer.opt.stream },
+		{ "lossless", &tracer.opt.lossless },
 	};
 	unsigned i;
 

@@ -5,7 +5,10 @@
  * A lane is filled by one thread of the guest.  The writer, a thread of the
  * tracer, takes what is there from all lanes, merged by the host clock, turns
  * entries into records, collects a block of them, encodes it and writes it.
- * Nothing is lost on the way: who finds its lane full waits for the writer.
+ * Nothing is lost on the way: who finds its lane full waits for the writer.  With
+ * lossless=off accesses do not wait: they are dropped until half of the lane is
+ * free again, and drop records tell how many.  All other records, which readers
+ * understand what is left with, wait even so, but a part of the lane is theirs.
  *
  * When the output breaks (disk full, reader gone) the writer goes on emptying
  * lanes, so that nobody waits for ever, and counts what it throws away.
@@ -49,6 +52,7 @@ static struct {
 	bool state_begun;
 	uint64_t since_state;		/* bytes of records */
 	uint64_t records;		/* for the next block */
+	uint64_t dropped;		/* by drop records among them that count for themselves */
 	uint64_t since;			/* when its first ones were seen, ns; or 0 */
 	uint64_t sampled;		/* accesses that passed the filter */
 	bool own_session, said;
@@ -172,10 +176,12 @@ static void write_block(const void *bytes, size_t len)
 		s->broken = EINVAL;
 	if (!s->broken && !s->begun)
 		(void)!write_begin(s);		/* failed: then broken says so */
-	if (!s->broken && session_write(s, &out.log, bytes, len) == 0)
+	if (!s->broken && session_write(s, &out.log, bytes, len) == 0) {
 		s->records += out.records;
-	else
-		s->lost += out.records;
+		s->dropped += out.dropped;
+	} else {
+		s->lost += out.records + out.dropped;
+	}
 	if (s->broken && !was)
 		say_broken(s->broken);
 	session_unlock(s);
@@ -225,7 +231,7 @@ static void flush_block(void)
 	out.since_state += mt_log_added(out.encoder);
 	len = out.log.stream ? out.used : mt_log_end_block(out.encoder, &bytes);
 	write_block(bytes, len);
-	out.used = out.records = out.since = 0;
+	out.used = out.records = out.dropped = out.since = 0;
 	out.unsound = false;
 	write_state();
 }
@@ -368,6 +374,14 @@ static void note_state(const struct mt_hdr *rec)
 	}
 }
 
+static void count_dropped(const struct mt_hdr *rec)
+{
+	const struct mt_drop *d = (const struct mt_drop *)rec;
+
+	if (rec->kind == MT_KIND_drop && d->reason == MT_drop_reason_slow)
+		out.dropped += d->count;
+}
+
 /* A record that stands in the entries after tail; returns how many. */
 static uint64_t take_record(const struct lane *l, uint64_t tail, uint64_t bytes)
 {
@@ -382,6 +396,7 @@ static uint64_t take_record(const struct lane *l, uint64_t tail, uint64_t bytes)
 		to += part;
 		left -= part;
 	}
+	count_dropped(rec);
 	note_state(rec);
 	return n;
 }
@@ -563,6 +578,12 @@ static void stop_writer(void)
 
 /* ---- lanes ---------------------------------------------------------------- */
 
+/* Accesses do not take this much of a lane where they need not wait. */
+static uint64_t kept_free(const struct lane *l)
+{
+	return tracer.opt.lossless ? 0 : l->mask / 4;
+}
+
 struct lane *lane_open(uint32_t cpu, uint32_t slot)
 {
 	struct lane *l = own_lane;
@@ -579,6 +600,7 @@ struct lane *lane_open(uint32_t cpu, uint32_t slot)
 		return NULL;
 	}
 	*l = (struct lane){ .ring = ring, .mask = n - 1, .cpu = cpu, .slot = slot, .taken_cpu = cpu };
+	l->tail_seen -= kept_free(l);
 	own_lane = l;
 	pthread_mutex_lock(&out.lock);
 	l->next = out.lanes;
@@ -595,6 +617,17 @@ void lane_close(struct lane *l)
 	atomic_store(&l->closed, true);
 }
 
+/* Is there room for n entries by now? */
+static bool look_for_room(struct lane *l, uint64_t n)
+{
+	uint64_t tail = atomic_load_explicit(&l->tail, memory_order_acquire);
+
+	if (l->head + n - tail > l->mask + 1)
+		return false;
+	l->tail_seen = tail - kept_free(l);
+	return true;
+}
+
 /*
  * Waits until half of the lane is free: to wake up for every entry costs more
  * than all the rest, and the writer has the other half to go on with.
@@ -604,10 +637,7 @@ static void lane_wait(struct lane *l, uint64_t n)
 	static const struct timespec moment = { .tv_nsec = 500000 };
 	uint64_t enough = n;
 
-	for (;; enough = l->mask / 2 + n) {
-		l->tail_seen = atomic_load_explicit(&l->tail, memory_order_acquire);
-		if (l->head + enough - l->tail_seen <= l->mask + 1)
-			return;
+	for (; !look_for_room(l, enough); enough = l->mask / 2 + n) {
 		if (out.left) {
 			/* What comes after the end is thrown away. */
 			atomic_store(&l->tail, l->head);
@@ -618,12 +648,18 @@ static void lane_wait(struct lane *l, uint64_t n)
 	}
 }
 
+/* For accesses, as far as was known when somebody last looked. */
+static inline bool is_full(const struct lane *l, uint64_t n)
+{
+	return atomic_load_explicit(&l->head, memory_order_relaxed) + n - l->tail_seen > l->mask + 1;
+}
+
 /* Puts a mark, after which n more entries fit. */
 static uint64_t put_mark(struct lane *l, uint32_t cpu, uint64_t n)
 {
 	uint64_t head = atomic_load_explicit(&l->head, memory_order_relaxed);
 
-	if (head + n + 1 - l->tail_seen > l->mask + 1)
+	if (is_full(l, n + 1))
 		lane_wait(l, n + 1);
 	l->ring[head & l->mask] = (struct entry){
 		.pc = cpu, .addr = host_clock(), .what = ENTRY_MARK
@@ -633,19 +669,11 @@ static uint64_t put_mark(struct lane *l, uint32_t cpu, uint64_t n)
 	return head + 1;
 }
 
-void lane_mark(struct lane *l, uint32_t cpu)
+static void put_at(struct lane *l, const struct mt_hdr *rec)
 {
-	l->next_mark = put_mark(l, cpu, MARK_SHARED) + MARK_SHARED;
-}
-
-static void put(struct vcpu *v, struct mt_hdr *rec)
-{
-	struct lane *l = v->lane;
 	uint64_t n = entries_for(rec->size), i, head;
 
-	rec->cpu = v->cpu;
-	rec->time = v->now;
-	head = put_mark(l, v->cpu, n + 1);
+	head = put_mark(l, rec->cpu, n + 1);
 	l->ring[head & l->mask] = (struct entry){ .addr = rec->size, .what = ENTRY_RECORD };
 	for (i = 0; i < n; i++) {
 		size_t done = i * sizeof(*l->ring), part = rec->size - done;
@@ -655,6 +683,93 @@ static void put(struct vcpu *v, struct mt_hdr *rec)
 	}
 	l->next_mark = head + 1 + n;
 	atomic_store_explicit(&l->head, head + 1 + n, memory_order_release);
+}
+
+/* ---- what is dropped ------------------------------------------------------ */
+
+/* What the cpu has lost, as a record; its count is 0 if that is nothing. */
+static struct mt_drop take_lost(struct vcpu *v)
+{
+	uint64_t lost = atomic_exchange(&v->lost, 0);
+
+	return (struct mt_drop){
+		.hdr = { .kind = MT_KIND_drop, .size = sizeof(struct mt_drop), .cpu = v->cpu,
+			 .time = v->lost_at },
+		.reason = MT_drop_reason_slow,
+		.count = lost / tracer.sample + (lost % tracer.sample != 0)
+	};
+}
+
+static void put_lost_of(struct vcpu *v, void *lane)
+{
+	struct mt_drop drop;
+
+	if (v->lane != lane || !v->lost)
+		return;
+	drop = take_lost(v);
+	put_at(lane, &drop.hdr);
+}
+
+/* There must be room for so many entries: drop records of 256 cpus; nobody may wait in here. */
+#define LOST_ENTRIES 1024
+
+static void put_lost(struct lane *l)
+{
+	l->lost = false;
+	vcpus_each(put_lost_of, l);
+}
+
+/*
+ * Of a lane that was full: is there room again?  To go on with each entry that
+ * gets free would make a hole at every other access.
+ */
+static bool has_room(struct lane *l, uint64_t n)
+{
+	if (out.left)
+		return true;		/* lane_wait throws all away */
+	n += kept_free(l);
+	if (!look_for_room(l, l->dropping ? l->mask / 2 + n : n)) {
+		if (!l->dropping)
+			ring_bell();
+		return false;
+	}
+	l->dropping = false;
+	if (l->lost)
+		put_lost(l);
+	return true;
+}
+
+void out_lost(struct vcpu *v, uint64_t time)
+{
+	atomic_fetch_add(&v->lost, 1);
+	v->lost_at = time;
+	v->lane->dropping = v->lane->lost = true;
+	lane_fresh(v->lane);
+}
+
+bool lane_mark(struct lane *l, uint32_t cpu)
+{
+	if (UNLIKELY(is_full(l, MARK_SHARED + 1)) && !tracer.opt.lossless &&
+	    !has_room(l, MARK_SHARED + 1))
+		return false;
+	l->next_mark = put_mark(l, cpu, MARK_SHARED) + MARK_SHARED;
+	return true;
+}
+
+/* ---- records --------------------------------------------------------------- */
+
+/* Behind a hole, which is told first. */
+static void put(struct vcpu *v, struct mt_hdr *rec)
+{
+	struct lane *l = v->lane;
+
+	if (UNLIKELY(l->lost)) {
+		lane_wait(l, LOST_ENTRIES);
+		put_lost(l);
+	}
+	rec->cpu = v->cpu;
+	rec->time = v->now;
+	put_at(l, rec);
 }
 
 /* Malformed hypercalls so far, as a record of v; in a place that any run of it gives. */
@@ -811,10 +926,24 @@ static void count_malformed(void)
 	*drop = r;
 }
 
+static void count_lost_of(struct vcpu *v, void *unused)
+{
+	struct mt_drop drop, *at;
+
+	(void)unused;
+	if (!v->lost)
+		return;
+	drop = take_lost(v);
+	at = block_room(sizeof(*at));
+	*at = drop;
+	count_dropped(&at->hdr);
+}
+
 void out_drain(void)
 {
 	pthread_mutex_lock(&out.lock);
 	drain();
+	vcpus_each(count_lost_of, NULL);
 	count_malformed();
 	flush_block();
 	tell_totals();

@@ -45,6 +45,7 @@ struct options {
 					   guest asks for movement */
 	bool start;			/* record from the start */
 	bool calls, locked, cold, check, stream;
+	bool lossless;			/* who finds no room in a lane waits; else accesses are dropped */
 	uint32_t sample, quantum, line;
 	const char *command;
 };
@@ -160,6 +161,8 @@ struct vcpu {
 	uint64_t call_slot, call_return;	/* of the call to a watched function that it executes; or 0 */
 	struct frame frame;		/* whose page is not known yet; bytes 0: none */
 	GByteArray *bytes;		/* for registers and guest memory */
+	_Atomic uint64_t lost;		/* accesses dropped that no drop record tells of yet, */
+	uint64_t lost_at;		/* the last one at this time */
 	struct page_ref refs[PAGE_REFS];
 };
 
@@ -233,10 +236,12 @@ static inline uint64_t entry_what(unsigned width, unsigned flags, uint64_t page)
 struct lane {
 	struct entry *ring;
 	uint64_t mask;			/* entries - 1 */
-	uint64_t tail_seen;		/* tail, when the producer last looked */
+	uint64_t tail_seen;		/* tail, when the producer last looked; less what it keeps free */
 	uint64_t next_mark;		/* at this head the next access needs a mark */
 	uint32_t cpu;			/* of the last mark */
 	uint32_t slot;			/* user mode */
+	bool dropping;			/* accesses are dropped: it was full, and is not half empty yet */
+	bool lost;			/* some were that no drop record tells of yet */
 	_Atomic bool closed;		/* its thread has ended */
 	_Alignas(64) struct lane *next;	/* from here on the writer's */
 	uint64_t snapshot;		/* head, when it last looked */
@@ -250,9 +255,10 @@ struct lane {
  * Makes room for an access with a mark before it, and puts the mark.  Marks are
  * what lanes are merged by.  Reading the clock costs more than the rest of an
  * entry, so where every access is logged some share one; whatever may order
- * threads (atomics, records) takes one of its own.
+ * threads (atomics, records) takes one of its own.  False: there is no room, and
+ * the access is to be dropped, since nobody shall wait for the writer.
  */
-void lane_mark(struct lane *l, uint32_t cpu);
+bool lane_mark(struct lane *l, uint32_t cpu);
 
 /* The next access gets a mark: all that others did so far was before it. */
 static inline void lane_fresh(struct lane *l)
@@ -404,6 +410,9 @@ void out_sample(uint32_t n);
 
 /* The guest says that the log ends: it is whole, and nothing is written any more. */
 void out_end(void);
+
+/* An access of v was dropped at that time: lane_mark found no room. */
+void out_lost(struct vcpu *v, uint64_t time);
 
 /* A malformed hypercall: counted, said once. */
 void out_malformed(struct vcpu *v, const char *what);

@@ -105,6 +105,7 @@ head -c 700 blocks.mt | mt-cat --index >out 2>err; has 'ends inside' err '--inde
 printf 'access pc=1\nswitch task=3\naccess cpu=1 pc=7\n' | mkrec | mklog 1 >small.mt
 run badlog sweep <small.mt
 is_status 0 'cut anywhere or any byte changed: said once, and all other blocks arrive'
+badlog good <blocks.mt | mt-cat >out 2>err && [ ! -s err ]; ok $? 'of the blocks with a cut number nothing else is wrong'
 badlog list >hostile
 while IFS='	' read -r name message; do
 	badlog "$name" <blocks.mt >bad.mt

@@ -132,7 +132,7 @@ OPTIONS
 				mt-merge part-* | mt-rcu "$@" | cmp -s - whole || return 1
 		done
 	}
-	python3 "$model/random-scopes.py" 301 301 4000 | mkrec | mt-label >log.mt
+	python3 "$model/random-scopes.py" 316 316 4000 | mkrec | mt-label >log.mt
 	parts line --freed-only
 	ok $? '1, 2, 7 and 64 parts by line, merged, give the bytes of the whole'
 	parts line --by object

@@ -156,7 +156,7 @@ echo 3 >want
 same want got 'but its rows come'
 { echo 'begin mode=movement'; scope 0 a x 0 0x1000 8 store; } | rows stat
 has 'the log has moves only' err 'a log of moves is said to show less'
-for usage in '--rows 0' '--by size' '--conflicts x' '--list --partial' operand; do
+for usage in '--rows 0' '--by size' '--conflicts x' operand; do
 	# shellcheck disable=SC2086 # an option and its argument
 	run mt-scopes $usage <log.mt
 	is_status 2 "wrong usage: $usage"
@@ -232,8 +232,8 @@ OPTIONS
 				mt-merge part-* | mt-scopes "$@" 2>err | cmp -s - whole || return 1
 		done
 	}
-	python3 "$model/random-scopes.py" 301 301 4000 | mkrec >log.mt
-	for options in '' '--by scope --conflicts 3' --per-run --testcases; do
+	python3 "$model/random-scopes.py" 316 316 4000 | mkrec >log.mt
+	for options in '' '--by scope --conflicts 3' --per-run --testcases --list; do
 		# shellcheck disable=SC2086 # several words
 		parts $options
 		ok $? "1, 2, 7 and 64 parts by line, merged, give the bytes of the whole: ${options:-no options}"

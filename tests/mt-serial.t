@@ -323,6 +323,20 @@ A 30 75000
 off two
 ROWS
 
+mt-serial --by section <log.mt | mt-tojson | jq -r 'select(.type == "serial") | "\(.number) \(.name) \(.start)"' >got
+expect '--by section: nor are sections listed that ended before the first run' <<'ROWS'
+1 A 10
+2 A 50
+ROWS
+mkrec <<'LOG' | mt-serial --by section | mt-tojson | jq -r 'select(.type == "serial").name' >got
+begin
+lock cpu=0 time=0 addr=0x1000 op=acquired name=A
+lock cpu=0 time=5 addr=0x1000 op=release name=A
+LOG
+expect '... but those of a log that says nothing of recording are' <<'ROWS'
+A
+ROWS
+
 mkrec -r >cut.mt <<'LOG'
 begin
 lock cpu=0 time=10 addr=0x1000 op=acquired name=A
@@ -343,7 +357,7 @@ agrees() {
 	name=$1; shift
 	python3 "$model/locks.py" serial "$@" <random.json | jq -cS . >want
 	mt-serial "$@" <random.mt | mt-tojson | grep -E '"type":"(serial|work)"' |
-		jq -cS 'del(.start, .by, .time) | if .type == "work" then del(.cpu) else . end' >got
+		jq -cS 'del(.start, .number, .by, .time) | if .type == "work" then del(.cpu) else . end' >got
 	same want got "a slow model says the same of 300 random logs: $name"
 }
 agrees classes
@@ -362,12 +376,26 @@ parts() {
 	done
 }
 python3 "$model/lock-logs.py" 301 301 3000 | mkrec >log.mt
-for options in '' '--by lock --unlocked --sites' '--by pc,cpu,task --miss-cost 100' '--per-run'; do
+for options in '' '--by lock --unlocked --sites' '--by pc,cpu,task --miss-cost 100' '--per-run' \
+	'--by section --miss-cost 100' '--by section,class --per-run'; do
 	parts "$options"
 	ok $? "1, 2, 7 and 64 parts by line, merged, give the bytes of the whole: mt-serial $options"
 done
 
-run mt-serial --by section --partial <log.mt; is_status 2 'a list of sections has no parts'
+mt-serial --by section <log.mt | mt-tojson | jq -r 'select(.type == "serial").number' >got
+seq "$(wc -l <got)" >want
+[ "$(wc -l <got)" -gt 50 ]; ok $? 'that list has many sections,'
+same want got '... which are numbered'
+# Parts of parts: what was merged is divided among no more, but may be merged again.
+# shellcheck disable=SC2016 # mt-split's shell expands that
+mt-split -n 3 -f 'mt-serial --by section --partial --part $PART >$FILE' three- <log.mt
+mt-merge three-3 three-1 | mt-serial --by section --partial >some
+mt-merge some three-2 | mt-serial --by section >merged
+mt-serial --by section <log.mt >whole
+cmp -s whole merged; ok $? 'two of three lists, merged, are a part of the list'
+run mt-serial --by section --unlocked --partial <log.mt
+is_status 2 'a list with accesses under no lock has no parts'
+has 'no part knows when other parts had their accesses' err '... as is said'
 run mt-serial --by line <log.mt; is_status 2 'rows by what it does not know are refused'
 
 done_testing

@@ -113,6 +113,17 @@ same want got 'events go, the context of the rows and unknown kinds stay'
 mt-sets <log.mt | mt-totext >got
 has 'misses +hits +lines' got 'as text: a table'
 
+# parts COUNT OPTIONS <whole.mt
+parts() {
+	# shellcheck disable=SC2086 # several words
+	mt-sets --misses $2 <whole.mt >want 2>err
+	rm -f part-*
+	# shellcheck disable=SC2016 # mt-split's shell expands that
+	mt-split -n "$1" --by cpu -f "mt-sets $2 --partial >\$FILE" <whole.mt 2>err
+	# shellcheck disable=SC2086
+	mt-merge part-* | mt-sets --misses $2 2>err | cmp -s - want
+}
+
 if command -v python3 >/dev/null; then
 	python3 "$model/random-logs.py" 1 100 | mkrec >random.mt
 	mt-tojson <random.mt >random.json
@@ -123,25 +134,37 @@ if command -v python3 >/dev/null; then
 		# shellcheck disable=SC2086
 		python3 "$model/sets.py" $options <random.json >want
 		same want got "100 random logs, as the model says: ${options:-default}"
-		# shellcheck disable=SC2086
-		mt-sets --misses $options <whole.mt >want 2>err
-		rm -f part-*
-		# shellcheck disable=SC2016 # mt-split's shell expands that
-		mt-split -n 3 --by cpu -f "mt-sets $options --partial >\$FILE" <whole.mt 2>err
-		# shellcheck disable=SC2086
-		mt-merge part-* | mt-sets --misses $options >got 2>err
-		cmp -s want got
-		ok $? "the parts by cpu, merged, are the bytes of the whole: ${options:-default}"
+		bad=0
+		for count in 1 2 7 64; do
+			parts $count "$options" || bad=1
+		done
+		ok $bad "1, 2, 7 and 64 parts by cpu, merged, are the bytes of the whole: ${options:-default}"
 	done <<'OPTIONS'
 
 --policy fifo --sets 512 --ways 8 --index virtual
 --sets 2 --ways 1
 --sets 2 --ways 2 --policy fifo
 --sets 1 --ways 3 --line 16 --index virtual
+--sets 4 --ways 2 --per-run
 OPTIONS
 else
 	skip 'no python3' 'random logs, as the model says'
 fi
+
+{
+	echo 'begin mode=all'
+	reads 0x0 0x40
+	echo 'mode mode=off'
+	echo 'mode mode=all name=two'
+	reads 0x0 0x80
+} | mkrec | mt-sets --sets 1 --ways 4 --per-run | mt-tojson |
+	jq -r 'if .type == "mode" then .mode elif .type == "set" then "misses \(.misses) hits \(.hits)" else empty end' >got
+expect '--per-run: a report for each run; what the caches hold lives on' <<'ROWS'
+misses 2 hits 0
+off
+all
+misses 1 hits 1
+ROWS
 
 if grep -q __asan_init "$B/mt-sets"; then
 	skip 'built with a sanitizer, which needs memory' 'memory does not grow with accesses'

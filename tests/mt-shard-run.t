@@ -15,6 +15,34 @@ for by in line object pc; do
 		ok $? "mt-shared --by $by of $parts parts is that of the whole"
 	done
 done
+
+# exact NAME LOG PART FINAL: what is exact for an analysis is chosen.
+exact() {
+	mt-cat "$2" | sh -c "$4" >want 2>err
+	mt-shard-run -n 5 "$2" "$3" "$4" 2>err | cmp -s - want
+	ok $? "$1: 5 parts are the whole"
+}
+if command -v python3 >/dev/null; then
+	python3 "$SRC/tests/model/lock-logs.py" 1 1 3000 | mkrec | mt-cat -o locks.mt -
+	python3 "$SRC/tests/model/random-scopes.py" 303 303 4000 | mkrec | mt-cat -o scopes.mt -
+	# shellcheck disable=SC2016 # for the shell of the part
+	exact 'mt-serial, told its part' locks.mt 'mt-serial --by section --partial --part $PART' 'mt-serial --by section'
+	exact 'mt-scopes' scopes.mt 'mt-scopes --list --partial' 'mt-scopes --list'
+	exact 'mt-syscalls, by task' scopes.mt 'mt-syscalls --partial' mt-syscalls
+	exact 'mt-sets, by cpu' locks.mt 'mt-sets --partial' mt-sets
+	exact 'mt-locks, by object' locks.mt 'mt-locks --partial --pcs' 'mt-locks --pcs --all'
+else
+	skip 'no python3' 'what is exact for an analysis is chosen'
+fi
+run mt-shard-run --by line log.mt 'mt-sets --partial' mt-sets
+is_status 2 'a way that is not exact for the analysis is refused'
+has 'by cpu they do' err '... with the one that is'
+run mt-shard-run --by line log.mt 'mt-locks --partial' mt-locks
+is_status 2 '... mt-locks by line, which does not see who has touched an object'
+run mt-shard-run --by line log.mt 'mt-locks --hidden --partial' 'mt-locks --hidden'
+is_status 0 '... but not where that makes no difference'
+run mt-shard-run --by line log.mt 'mt-rcu --published --partial' 'mt-rcu --published'
+is_status 2 '... nor mt-rcu --published'
 mt-cat log.mt | mt-shared >want
 mt-shard-run --parts=3 --jobs=1 log.mt 'cat | mt-shared --partial' 'mt-shared | cat' | cmp -s - want
 ok $? 'one at a time, and pipelines as commands'

@@ -78,6 +78,8 @@ is '{"sys_\\open":[{"pc":"0x10","count":5},{"pc":"0x20","count":1}]}' 'syscall-a
 mkrec >log <<'LOG'
 begin mode=all
 symbol pc=0xffffffff81001000 frames=1 function="sys_open"
+symbol pc=0xffffffff81001010 base=0xffffffff81001008 frames=2 frame=0 function="inlined"
+symbol pc=0xffffffff81001010 base=0xffffffff81001008 frames=2 frame=1 function="do_open"
 stack id=1 pc=0xffffffff81001000 frame=syscall number=2
 stack id=2 parent=1 pc=0xffffffff81001005
 judged accesses=7
@@ -106,7 +108,7 @@ jq -c 'map_values(map(.access_type))' out >got
 echo '{"sys_open":["ld","st"],"0xffffffff81002000":["st"]}' >want
 same want got 'syscall-accesses: what an interrupt does is not the system call'\''s; one key for an entry'
 doc call-stacks
-is '[{"call-stack":[{"type":"call","return-pc":"0xffffffff81001005","return-info":"0xffffffff81001005"},{"type":"entry","target-pc":"0xffffffff81001000","target-info":"system call sys_open"}],"filter-pc":"0xffffffff81001010"}]' 'call-stacks'
+is '[{"call-stack":[{"type":"call","target-pc":"0xffffffff81001008","target-info":"do_open","return-pc":"0xffffffff81001005","return-info":"0xffffffff81001005"},{"type":"entry","target-pc":"0xffffffff81001000","target-info":"system call sys_open"}],"filter-pc":"0xffffffff81001010"}]' 'call-stacks'
 doc summary
 is '{"total-instructions":1234}' 'summary'
 

@@ -96,6 +96,13 @@ interrupt 32|pages|1|1|1.0
 open|dentry|1|1|1.0
 EOT
 same want got 'miss_per_type: lines that moved, by entry and type, for a call'
+q "SELECT entry, type, lock, lines, moves FROM miss_per_lock WHERE run_id = 1 ORDER BY entry, lock" >got
+cat >want <<'EOT'
+interrupt 32|pages||1|1
+open|dentry||1|2
+open|dentry|d_lock|1|1
+EOT
+same want got 'miss_per_lock: the same lines by the lock that was held'
 q "SELECT entry, calls, lines, moves, accesses FROM miss_per_entry WHERE run_id = 1" >got
 printf 'interrupt 32|1|1|1|1\nopen|1|1|3|4\n' >want
 same want got 'miss_per_entry: what the interrupt does is not the system call'\''s'

@@ -9,6 +9,7 @@
 struct decoder {
 	struct mt_pool *pool;
 	unsigned threads;
+	bool gives;
 	struct mt_log_decoder *of_thread[];
 };
 
@@ -23,6 +24,23 @@ static int make_room(unsigned char **buf, size_t *room, size_t want)
 		return 0;
 	*room = 0;
 	return -1;
+}
+
+/* What was given away must not be written again. */
+static int make_place(const struct decoder *d, struct decoding *job)
+{
+	size_t want = job->block.raw_size;
+
+	if (d->gives && (job->given || job->area.size < want))
+		(void)mt_area_renew(&job->area, want);
+	job->given = false;
+	job->records = job->area.at;
+	if (job->area.size >= want && job->area.at)
+		return 0;
+	if (make_room(&job->own, &job->own_room, want) < 0)
+		return -1;
+	job->records = job->own;
+	return 0;
 }
 
 static void leave_out(struct decoding *job)
@@ -61,7 +79,7 @@ static void work(void *arg, unsigned thread, void *p)
 	job->kept = job->block.records;
 	job->marked = false;
 	job->error = "out of memory";
-	if (make_room(&job->records, &job->records_room, job->block.raw_size) < 0 ||
+	if (make_place(d, job) < 0 ||
 	    decode(d->of_thread[thread], job) < 0)
 		return;
 	/* A begin or end record changes how the others are taken. */
@@ -73,7 +91,7 @@ static void work(void *arg, unsigned thread, void *p)
 			return;
 	}
 	job->error = NULL;
-	if (!job->marked && selection.any)
+	if (!job->marked && !selection_wants_whole(&job->block, job->number))
 		leave_out(job);
 }
 
@@ -82,15 +100,17 @@ static void release(void *p)
 	struct decoding *job = p;
 
 	free(job->payload);
-	free(job->records);
+	free(job->own);
+	mt_area_free(&job->area);
 }
 
-struct decoder *decoder_new(unsigned threads)
+struct decoder *decoder_new(unsigned threads, bool gives)
 {
 	struct decoder *d = calloc(1, sizeof(*d) + threads * sizeof(*d->of_thread));
 
 	if (!d)
 		return NULL;
+	d->gives = gives;
 	for (; d->threads < threads; d->threads++)
 		if (!(d->of_thread[d->threads] = mt_log_decoder_new()))
 			break;

@@ -14,8 +14,11 @@ struct decoding {
 	bool others;			/* all but the accesses will do */
 	unsigned char *payload;
 	size_t payload_room;
-	unsigned char *records;
-	size_t records_room;
+	unsigned char *records;		/* in area, or in own */
+	struct mt_area area;		/* that can be given to a pipe */
+	bool given;			/* it was: whoever did it says so */
+	unsigned char *own;
+	size_t own_room;
 	size_t used;			/* bytes of records that passed */
 	uint32_t kept;			/* how many */
 	bool marked;			/* has a begin or end record; then nothing was left out */
@@ -24,8 +27,8 @@ struct decoding {
 
 struct decoder;
 
-/* NULL when there is no memory or no thread. */
-struct decoder *decoder_new(unsigned threads);
+/* gives: records stand in areas, if there are any.  NULL when there is no memory or no thread. */
+struct decoder *decoder_new(unsigned threads, bool gives);
 void decoder_free(struct decoder *d);
 
 /* As mt_pool_idle, mt_pool_submit (with a copy of the payload; -1: no memory), mt_pool_take. */

@@ -29,7 +29,7 @@ struct log {
 static void drain(void *p)
 {
 	struct log *log = p;
-	const struct decoding *job;
+	struct decoding *job;
 
 	while ((job = decoder_take(log->decoder)))
 		stream_take_block(job);
@@ -372,7 +372,7 @@ static void start_following(struct log *log, const char *name)
 void cat_log(struct mt_log_reader *in, unsigned threads, const char *follow)
 {
 	static struct mt_log_index x;
-	struct log log = { .in = in, .decoder = decoder_new(threads) };
+	struct log log = { .in = in, .decoder = decoder_new(threads, sink_gives()) };
 	struct stat st;
 
 	if (!log.decoder)

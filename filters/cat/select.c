@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Options that leave out records, and what they mean for a record and for a block. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../libmt/mt_state.h"
 #include "select.h"
 
-struct selection selection = {
-	.time = { 0, UINT64_MAX }, .blocks = { 0, UINT64_MAX }, .line = { 0, UINT64_MAX },
-};
+#define EVERYTHING \
+	{ .time = { 0, UINT64_MAX }, .blocks = { 0, UINT64_MAX }, .line = { 0, UINT64_MAX } }
+
+struct selection selection = EVERYTHING;
+
+void select_all(void)
+{
+	free(selection.cpus);
+	selection = (struct selection)EVERYTHING;
+}
 
 /* ---- options ----------------------------------------------------------- */
 
@@ -207,6 +215,15 @@ enum wanted selection_wants(const struct mt_log_block *b, uint64_t number)
 	if (b->judged < b->records || selection.range || judged_match(b, number))
 		return WANT_OTHERS;
 	return WANT_NOTHING;
+}
+
+bool selection_wants_whole(const struct mt_log_block *b, uint64_t number)
+{
+	const bool apart = selection.n_cpus || selection.by_kind || selection.shards ||
+		selection.line.first || selection.line.last != UINT64_MAX;
+
+	return !apart && inside(selection.blocks, number) &&
+		b->time_min >= selection.time.first && b->time_max <= selection.time.last;
 }
 
 bool selection_may_begin(const struct mt_log_block *b, uint64_t number)

@@ -27,6 +27,9 @@ extern struct selection {
 	bool by_kind, kinds[256];	/* of judged records */
 } selection;
 
+/* As without any option. */
+void select_all(void);
+
 /* The values of the options; they die of wrong ones. */
 void select_time(char *text);
 void select_blocks(char *text);
@@ -44,6 +47,9 @@ bool selection_passes(const struct mt_hdr *rec, uint64_t block);
 /* How much of a block may pass.  Its number is counted without those of states. */
 enum wanted { WANT_NOTHING, WANT_OTHERS, WANT_ALL };	/* others: all but accesses */
 enum wanted selection_wants(const struct mt_log_block *b, uint64_t number);
+
+/* Does all of the block pass? */
+bool selection_wants_whole(const struct mt_log_block *b, uint64_t number);
 
 /* Of a range: may there be an event of it? */
 bool selection_may_begin(const struct mt_log_block *b, uint64_t number);

@@ -39,8 +39,7 @@ static struct {
 	size_t block;			/* bytes of records in one */
 	uint64_t after;			/* a state after so many, if not 0; else when it is due */
 	bool no_state;
-	size_t used;			/* in buf, of a stream */
-	_Alignas(8) unsigned char buf[MT_WRITER_BUFFER + MT_RECORD_MAX];
+	struct mt_out out;		/* of a stream */
 } sink = { .block = MT_LOG_BLOCK };
 
 static void sink_write(const void *bytes, size_t len)
@@ -151,9 +150,8 @@ static void note(const struct mt_hdr *rec)
 
 static void flush_stream(void)
 {
-	if (sink.used)
-		sink_write(sink.buf, sink.used);
-	sink.used = 0;
+	if (mt_out_flush(&sink.out) < 0)
+		mt_die(MT_FAIL, "%s: %s", sink.name, strerror(errno));
 }
 
 static void put_to_log(const struct mt_hdr *rec)
@@ -167,9 +165,9 @@ static void put_to_log(const struct mt_hdr *rec)
 
 static void put_to_stream(const struct mt_hdr *rec)
 {
-	memcpy(sink.buf + sink.used, rec, rec->size);
-	sink.used += rec->size;
-	if (sink.used >= MT_WRITER_BUFFER)
+	memcpy(sink.out.buf + sink.out.used, rec, rec->size);
+	sink.out.used += rec->size;
+	if (sink.out.used >= sink.out.full)
 		flush_stream();
 }
 
@@ -204,8 +202,33 @@ void sink_put_many(const unsigned char *records, size_t len, uint32_t n)
 		return;
 	}
 	flush_stream();
-	sink_write(records, len);
+	mt_out_write(&sink.out, records, len);
+	flush_stream();
 	sink.records += n;
+}
+
+/* Less is not worth fresh memory. */
+#define MUCH (64 * 1024)
+
+bool sink_gives(void)
+{
+	return !sink.pool && mt_is_pipe(sink.fd);
+}
+
+bool sink_give(const unsigned char *records, size_t len, uint32_t n)
+{
+	size_t given;
+
+	if (!sink_gives() || len < MUCH) {
+		sink_put_many(records, len, n);
+		return false;
+	}
+	flush_stream();
+	given = mt_give(sink.fd, records, len);
+	if (given < len)
+		sink_write(records + given, len - given);
+	sink.records += n;
+	return given > 0;
 }
 
 void sink_idle(void)
@@ -221,6 +244,8 @@ void sink_open_stream(void)
 	sink.fd = STDOUT_FILENO;
 	sink.name = "standard output";
 	mt_widen_pipe(sink.fd);
+	mt_out_init(&sink.out, sink.fd);
+	mt_out_give(&sink.out);
 }
 
 static bool same_file(const struct stat *a, const char *name)

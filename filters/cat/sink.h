@@ -23,8 +23,14 @@ void sink_set_states(uint64_t blocks);
 /* One record.  End records get the count of what was put since begin. */
 void sink_put(const struct mt_hdr *rec);
 
+/* May memory go to the reader?  It can then be put with sink_give. */
+bool sink_gives(void);
+
 /* Records without begin and end among them. */
 void sink_put_many(const unsigned char *records, size_t len, uint32_t n);
+
+/* The same, of an area; true if they were given and must not be written again. */
+bool sink_give(const unsigned char *records, size_t len, uint32_t n);
 
 /* What was put so far may be waited for. */
 void sink_idle(void);

@@ -164,6 +164,13 @@ void stream_stop(void)
 	replace_end();
 }
 
+void stream_cut(void)
+{
+	stream.lost = stream.hole = true;
+	if (!stream.recovers)
+		stream.status = MT_FAIL;
+}
+
 /* ---- begin and end --------------------------------------------------------- */
 
 /* What is whole shall arrive, and no reader accepts records without a begin. */
@@ -250,7 +257,7 @@ void stream_skip(uint64_t records)
 	stream.records += records;
 }
 
-void stream_take_block(const struct decoding *job)
+void stream_take_block(struct decoding *job)
 {
 	size_t at = 0;
 	uint32_t n = 0;
@@ -274,7 +281,10 @@ void stream_take_block(const struct decoding *job)
 		put(rec, job->number);
 		at += rec->size;
 	}
-	sink_put_many(job->records + at, job->used - at, job->kept - n);
+	if (job->area.at)
+		job->given = sink_give(job->records + at, job->used - at, job->kept - n);
+	else
+		sink_put_many(job->records + at, job->used - at, job->kept - n);
 }
 
 /* ---- other formats, which have no blocks ------------------------------------- */

@@ -15,7 +15,7 @@ void stream_file(const char *name);
 int stream_status(void);
 
 /* A decoded block; records of others that were left out. */
-void stream_take_block(const struct decoding *job);
+void stream_take_block(struct decoding *job);
 void stream_skip(uint64_t records);
 
 /*
@@ -26,6 +26,9 @@ bool stream_set_state(struct mt_state *s);
 
 /* The stream ends here, whatever might follow: as one that is whole. */
 void stream_stop(void);
+
+/* It is not whole, and that was said. */
+void stream_cut(void);
 
 /* From now on damage is mended: drop records in its place, and an end in any case. */
 void stream_recover(void);

@@ -284,6 +284,7 @@ void mt_open_output(struct mt_writer *out, struct mt_reader *in)
 		mt_die(MT_USAGE, "standard output: is a terminal, records are binary: append | mt-totext");
 	mt_widen_pipe(STDOUT_FILENO);
 	mt_writer_init(out, STDOUT_FILENO);
+	mt_out_give(&out->out);
 	if (in)
 		mt_writer_tie(out, in);
 }
@@ -292,6 +293,7 @@ void mt_open_text(struct mt_out *out, struct mt_reader *in)
 {
 	mt_widen_pipe(STDOUT_FILENO);
 	mt_out_init(out, STDOUT_FILENO);
+	mt_out_give(out);
 	if (in) {
 		in->idle = mt_out_idle;
 		in->idle_arg = out;

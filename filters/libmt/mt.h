@@ -20,9 +20,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "mt_out.h"
 #include "mt_struct.h"
 
-#define MT_MUST_CHECK __attribute__((warn_unused_result))
 
 /* The longest record: size is a 16-bit multiple of 8. */
 #define MT_RECORD_MAX 65528
@@ -32,6 +32,22 @@
 enum mt_class { MT_CLASS_event, MT_CLASS_context, MT_CLASS_definition, MT_CLASS_report };
 
 enum mt_show { MT_DEC, MT_HEX, MT_SHOW_ENUM, MT_SHOW_FLAGS, MT_SHOW_STRING };
+
+/* What a number names, of the things that each log counts for itself. */
+enum mt_space {
+	MT_SPACE_none, MT_SPACE_cpu, MT_SPACE_task, MT_SPACE_process, MT_SPACE_object,
+	MT_SPACE_field, MT_SPACE_stack, MT_SPACE_entry, MT_SPACE_paddr, MT_SPACE_owner,
+	MT_SPACES
+};
+
+/* Such a field in the record table: how it is shown, and its space above that. */
+enum {
+	MT_CPU = MT_DEC | MT_SPACE_cpu << 4, MT_TASK = MT_DEC | MT_SPACE_task << 4,
+	MT_PROCESS = MT_DEC | MT_SPACE_process << 4, MT_OBJECT = MT_DEC | MT_SPACE_object << 4,
+	MT_MEMBER = MT_DEC | MT_SPACE_field << 4, MT_STACK = MT_DEC | MT_SPACE_stack << 4,
+	MT_ENTRY = MT_HEX | MT_SPACE_entry << 4, MT_PADDR = MT_HEX | MT_SPACE_paddr << 4,
+	MT_OWNER = MT_DEC | MT_SPACE_owner << 4,
+};
 
 /* One named value of an enumerated field, or one bit of a flags field. */
 struct mt_value {
@@ -48,6 +64,7 @@ struct mt_field_info {
 	uint16_t offset;		/* from the start of the record; strings: which one, from 0 */
 	uint8_t width;			/* 1, 2, 4 or 8 bytes; 0 for a string */
 	uint8_t show;			/* enum mt_show */
+	uint8_t space;			/* enum mt_space */
 };
 
 struct mt_type {
@@ -117,6 +134,10 @@ struct mt_hdr *mt_build(void *buf, const void *fixed, const char *const *strings
  */
 MT_MUST_CHECK int mt_frame(const void *buf, size_t len, const char **error);
 
+/* Size of a kind of record whose frame needs no other check; 0: of others. */
+#define MT_KINDS 128			/* all kinds but begin are smaller */
+extern const uint16_t mt_plain_size[MT_KINDS];
+
 /* ---- hash table --------------------------------------------------------- */
 
 /*
@@ -138,6 +159,9 @@ uint64_t *mt_table_get(const struct mt_table *m, uint64_t key);
  * there is no memory.
  */
 MT_MUST_CHECK uint64_t *mt_table_put(struct mt_table *m, uint64_t key);
+
+/* Fetches what a get or put of the key will look at. */
+void mt_table_prefetch(const struct mt_table *m, uint64_t key);
 
 /* Takes the key out, if it is there. */
 void mt_table_remove(struct mt_table *m, uint64_t key);
@@ -181,8 +205,6 @@ MT_MUST_CHECK int mt_write_full(int fd, const void *buf, size_t len);
 
 /* ---- writer ------------------------------------------------------------ */
 
-#define MT_WRITER_BUFFER (64 * 1024)
-
 /*
  * Writes records to a descriptor through a buffer.  The first error sticks:
  * later puts do nothing, and mt_writer_flush reports it.  The writer counts
@@ -190,13 +212,10 @@ MT_MUST_CHECK int mt_write_full(int fd, const void *buf, size_t len);
  * the reader of its output can tell a cut stream (filters need do nothing).
  */
 struct mt_writer {
-	int fd;
-	int error;			/* errno of the first failure; 0 */
 	uint64_t records;		/* since begin */
 	struct mt_reader *in;		/* mt_writer_tie; or NULL */
-	const unsigned char *run, *run_end;	/* accesses still in the reader's buffer; or NULL */
-	size_t used;
-	_Alignas(8) unsigned char buf[MT_WRITER_BUFFER + MT_RECORD_MAX + 1];
+	const unsigned char *run, *run_end;	/* records still in the reader's buffer; or NULL */
+	struct mt_out out;
 };
 
 void mt_writer_init(struct mt_writer *w, int fd);
@@ -206,11 +225,17 @@ MT_MUST_CHECK int mt_writer_flush(struct mt_writer *w);	/* 0, or -1 with errno *
 
 /*
  * Ties the writer to the reader of the same program: what is written does not
- * wait while the reader does, and accesses that are passed on as they stand in
+ * wait while the reader does, and records that are passed on as they stand in
  * the reader's buffer are written from there.  So a record from the reader may
  * be changed before it is put, not after.
  */
 void mt_writer_tie(struct mt_writer *w, struct mt_reader *in);
+
+/*
+ * To a tied writer: its program changes no record that it passes on.  Many in a
+ * row then go from pipe to pipe uncopied.
+ */
+void mt_writer_moves(struct mt_writer *w);
 
 /* ---- reader ------------------------------------------------------------ */
 
@@ -231,7 +256,10 @@ struct mt_reader {
 	uint64_t records;		/* since begin */
 	bool open;			/* between begin and end */
 	bool started;			/* anything was read */
-	bool eof;
+	bool peeks;			/* mt_writer_moves, and that is possible */
+	int side[2];			/* a pipe for that */
+	size_t held;			/* the last bytes of buf that stand in fd as well */
+	size_t got, passed;		/* by the last read; of these in long runs */
 	size_t pos, used;		/* in buf */
 	uint64_t base;			/* stream offset of buf[0] */
 	char error[160];		/* reason, once next has returned -1 */
@@ -247,16 +275,20 @@ void mt_reader_init(struct mt_reader *r, int fd);
  */
 MT_MUST_CHECK int mt_reader_next_any(struct mt_reader *r, const struct mt_hdr **rec);
 
-/* As with mt_writer_put: an access in the middle of a stream needs few checks. */
+/* Nearly all records are of types without strings, whole, in the middle of a stream. */
 MT_MUST_CHECK static inline int mt_reader_next(struct mt_reader *r, const struct mt_hdr **rec)
 {
 	const struct mt_hdr *h = (const struct mt_hdr *)(r->buf + r->pos);
+	const size_t left = r->used - r->pos;
+	unsigned size;
 
-	if (!r->open || r->used - r->pos < sizeof(struct mt_access) ||
-	    h->kind != MT_KIND_access || h->size != sizeof(struct mt_access))
+	if (!r->open || left < sizeof(*h) || h->kind >= MT_KINDS)
+		return mt_reader_next_any(r, rec);
+	size = mt_plain_size[h->kind];
+	if (!size || size != h->size || size > left)
 		return mt_reader_next_any(r, rec);
 	r->offset = r->base + r->pos;
-	r->pos += sizeof(struct mt_access);
+	r->pos += size;
 	r->records++;
 	*rec = h;
 	return 1;
@@ -269,16 +301,17 @@ MT_MUST_CHECK static inline int mt_reader_next(struct mt_reader *r, const struct
 size_t mt_reader_run(struct mt_reader *r);
 
 /*
- * A record behind the others.  Nearly all records are accesses that a filter
- * passes on, many in a row: a run of them costs an addition each.
+ * A record behind the others.  Nearly all records are passed on as they came,
+ * many in a row: a run of them costs an addition each.
  */
 static inline void mt_writer_put(struct mt_writer *w, const struct mt_hdr *rec)
 {
-	if (rec->kind != MT_KIND_access || (const unsigned char *)rec != w->run_end) {
+	if ((const unsigned char *)rec != w->run_end || rec->kind == MT_KIND_begin ||
+	    rec->kind == MT_KIND_end) {
 		mt_writer_put_any(w, rec);
 		return;
 	}
-	w->run_end += sizeof(struct mt_access);
+	w->run_end += rec->size;
 	w->records++;
 }
 

@@ -31,14 +31,29 @@ static inline char *mt_put_dec_before(char *p, uint64_t n)
 	return p;
 }
 
+static const uint64_t mt_powers_of_ten[MT_DIGITS] = {
+	0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+	100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
+	10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u,
+};
+
+/* How many digits: from that of bits, at 1233 / 4096 digits each, which is one too few at times. */
+static inline unsigned mt_dec_digits(uint64_t n)
+{
+	unsigned bits = 64 - (unsigned)__builtin_clzll(n | 1), digits = bits * 1233 >> 12;
+
+	return digits + (n >= mt_powers_of_ten[digits]);
+}
+
 static inline char *mt_put_dec(char *to, uint64_t n)
 {
-	char digits[MT_DIGITS];
-	const char *p = mt_put_dec_before(digits + MT_DIGITS, n);
-	size_t len = (size_t)(digits + MT_DIGITS - p);
-
-	memcpy(to, p, len);
-	return to + len;
+	if (n < 10) {
+		*to = (char)('0' + n);
+		return to + 1;
+	}
+	to += mt_dec_digits(n);
+	(void)mt_put_dec_before(to, n);
+	return to;
 }
 
 /* The low 32 bits as 8 hex digits, in memory order, without a loop. */

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading and writing: the only place that knows short I/O and EINTR. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "mt.h"
-
-static void wait_for(int fd, short events)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-
-	(void)poll(&p, 1, -1);
-}
 
 long mt_read_some(int fd, void *buf, size_t len)
 {
@@ -22,7 +17,7 @@ long mt_read_some(int fd, void *buf, size_t len)
 		if (n >= 0)
 			return n;
 		if (errno == EAGAIN)
-			wait_for(fd, POLLIN);
+			mt_wait_for(fd, POLLIN);
 		else if (errno != EINTR)
 			return -1;
 	}
@@ -58,7 +53,7 @@ int mt_write_full(int fd, const void *buf, size_t len)
 			errno = ENOSPC;
 			return -1;
 		} else if (errno == EAGAIN) {
-			wait_for(fd, POLLOUT);
+			mt_wait_for(fd, POLLOUT);
 		} else if (errno != EINTR) {
 			return -1;
 		}
@@ -70,33 +65,76 @@ int mt_write_full(int fd, const void *buf, size_t len)
 
 void mt_writer_init(struct mt_writer *w, int fd)
 {
-	memset(w, 0, offsetof(struct mt_writer, buf));
-	w->fd = fd;
+	memset(w, 0, offsetof(struct mt_writer, out));
+	mt_out_init(&w->out, fd);
 }
 
-static void write_out(struct mt_writer *w, const void *bytes, size_t len)
-{
-	if (!w->error && mt_write_full(w->fd, bytes, len) < 0)
-		w->error = errno;
-}
-
-static void drain(struct mt_writer *w)
-{
-	if (w->used)
-		write_out(w, w->buf, w->used);
-	w->used = 0;
-}
-
+/* At most so many that they fit behind what was not worth a write. */
 static void append(struct mt_writer *w, const void *bytes, size_t len)
 {
-	memcpy(w->buf + w->used, bytes, len);
-	w->used += len;
-	if (w->used >= MT_WRITER_BUFFER)
-		drain(w);
+	memcpy(w->out.buf + w->out.used, bytes, len);
+	w->out.used += len;
+	if (w->out.used >= w->out.full)
+		mt_out_drain(&w->out);
 }
 
 /* A run is worth a write of its own from here on; up to it, copying is cheaper. */
 #define LONG_RUN (16 * 1024)
+
+/* Moves what stands in the reader's buffer from pos on, and in its pipe: all, or none at the end. */
+static size_t move(struct mt_writer *w, size_t pos, size_t len)
+{
+	struct mt_reader *in = w->in;
+	size_t before = pos - (in->used - in->held), done = 0;
+
+	while (before || done < len) {
+		long n = before ? mt_pipe_drop(in->fd, before) :
+			mt_pipe_move(in->fd, w->out.fd, len - done);
+
+		if (n <= 0) {		/* whatever it is, a write will say it */
+			in->peeks = false;
+			break;
+		}
+		in->held -= (size_t)n;
+		if (before)
+			before -= (size_t)n;
+		else
+			done += (size_t)n;
+	}
+	return done;
+}
+
+/*
+ * A run that is worth it goes as it stands: moved where the reader has left it
+ * in its pipe, else written from its buffer; into an area we copy faster.
+ */
+static void put_long_run(struct mt_writer *w, const unsigned char *run, size_t len)
+{
+	struct mt_reader *in = w->in;
+	size_t pos = (size_t)(run - in->buf), gone = in->used - in->held;
+
+	in->passed += len;
+	if (in->held && pos < gone) {		/* a record that began before what was left there */
+		append(w, run, gone - pos);
+		run += gone - pos;
+		len -= gone - pos;
+		pos = gone;
+	}
+	if (in->held) {
+		size_t moved;
+
+		mt_out_drain(&w->out);
+		moved = move(w, pos, len);
+		run += moved;
+		len -= moved;
+	}
+	for (; len >= LONG_RUN && w->out.area.at; run += LONG_RUN, len -= LONG_RUN)
+		append(w, run, LONG_RUN);
+	if (!len)
+		return;
+	mt_out_drain(&w->out);
+	mt_out_write(&w->out, run, len);
+}
 
 /* Ends the run: before anything else is put, and before the reader's buffer moves. */
 static void settle(struct mt_writer *w)
@@ -105,14 +143,10 @@ static void settle(struct mt_writer *w)
 	size_t len = (size_t)(w->run_end - w->run);
 
 	w->run = w->run_end = NULL;
-	if (!len)
-		return;
-	if (len < LONG_RUN) {
+	if (len >= LONG_RUN)
+		put_long_run(w, run, len);
+	else if (len)
 		append(w, run, len);
-		return;
-	}
-	drain(w);
-	write_out(w, run, len);
 }
 
 static bool stands_in_reader(const struct mt_writer *w, const void *rec)
@@ -139,7 +173,7 @@ static void put_counted(struct mt_writer *w, const struct mt_hdr *rec)
 void mt_writer_put_any(struct mt_writer *w, const struct mt_hdr *rec)
 {
 	settle(w);
-	if (rec->kind == MT_KIND_access && stands_in_reader(w, rec)) {
+	if (rec->kind != MT_KIND_begin && rec->kind != MT_KIND_end && stands_in_reader(w, rec)) {
 		w->run = (const unsigned char *)rec;
 		w->run_end = w->run + rec->size;
 		w->records++;
@@ -151,9 +185,7 @@ void mt_writer_put_any(struct mt_writer *w, const struct mt_hdr *rec)
 int mt_writer_flush(struct mt_writer *w)
 {
 	settle(w);
-	drain(w);
-	errno = w->error;
-	return w->error ? -1 : 0;
+	return mt_out_flush(&w->out);
 }
 
 /* For mt_reader.idle: errors stick and are reported at the end. */
@@ -172,6 +204,11 @@ void mt_writer_tie(struct mt_writer *w, struct mt_reader *in)
 	in->idle_arg = w;
 }
 
+void mt_writer_moves(struct mt_writer *w)
+{
+	w->in->peeks = mt_is_pipe(w->in->fd) && mt_is_pipe(w->out.fd);
+}
+
 /* ---- reader ------------------------------------------------------------ */
 
 void mt_reader_init(struct mt_reader *r, int fd)
@@ -186,22 +223,75 @@ static int fail(struct mt_reader *r, const char *why)
 	return -1;
 }
 
-static void tell_if_idle(struct mt_reader *r)
-{
-	struct pollfd p = { .fd = r->fd, .events = POLLIN };
-
-	if (r->idle && poll(&p, 1, 0) == 0)
-		r->idle(r->idle_arg);
-}
-
 /* For bytes, or until the user has enough: only a wait in poll is interrupted. */
 static bool has_enough(const struct mt_reader *r)
 {
 	struct pollfd p = { .fd = r->fd, .events = POLLIN };
 
-	while (r->stop && !*r->stop && poll(&p, 1, -1) < 0 && errno == EINTR)
-		;
+	if (!r->idle || poll(&p, 1, 0) == 0) {
+		if (r->idle)
+			r->idle(r->idle_arg);
+		while (r->stop && !*r->stop && poll(&p, 1, -1) < 0 && errno == EINTR)
+			;
+	}
 	return r->stop && *r->stop;
+}
+
+/*
+ * If the last bytes went on mostly as they were, the next ones are left standing
+ * in the pipe, so that they can be moved; what is not moved is dropped before
+ * the next look.
+ */
+static bool wants_to_peek(struct mt_reader *r)
+{
+	bool wants = r->peeks && r->passed > r->got / 2;
+
+	r->passed = 0;
+	if (wants && !r->side[1]) {
+		if (pipe2(r->side, O_CLOEXEC) < 0)
+			return r->peeks = false;
+		(void)fcntl(r->side[1], F_SETPIPE_SZ, MT_READER_BUFFER);
+	}
+	return wants;
+}
+
+/* All but what shall stay. */
+static int drop_held(struct mt_reader *r, size_t stays)
+{
+	while (r->held > stays) {
+		long n = mt_pipe_drop(r->fd, r->held - stays);
+
+		if (n <= 0)
+			return -1;
+		r->held -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Looks at what comes next, again from the record on whose rest was not there yet. */
+static long peek(struct mt_reader *r)
+{
+	size_t again = r->held < r->used - r->pos ? 0 : r->used - r->pos;
+	long n;
+
+	if (drop_held(r, again) < 0)
+		return -1;
+	r->used -= again;
+	n = mt_pipe_peek(r->fd, r->side[1], MT_READER_BUFFER - r->used);
+	if (n <= 0)
+		return n;
+	r->held = (size_t)n;
+	n = mt_read_full(r->side[0], r->buf + r->used, (size_t)n);
+	if (n >= 0 && (size_t)n <= again && drop_held(r, 0) < 0)	/* nothing new: wait for it */
+		return -1;
+	return n;
+}
+
+static long take(struct mt_reader *r)
+{
+	if (drop_held(r, 0) < 0)
+		return -1;
+	return mt_read_some(r->fd, r->buf + r->used, MT_READER_BUFFER - r->used);
 }
 
 /* More bytes behind what is there: 1, 0 at the end of the file, -1. */
@@ -215,14 +305,14 @@ static int refill(struct mt_reader *r)
 	r->base += r->pos;
 	r->used -= r->pos;
 	r->pos = 0;
-	tell_if_idle(r);
 	if (has_enough(r)) {
 		r->offset = r->base + r->used;
 		return fail(r, "interrupted: the rest was not read");
 	}
-	n = mt_read_some(r->fd, r->buf + r->used, MT_READER_BUFFER - r->used);
+	n = wants_to_peek(r) ? peek(r) : take(r);
 	if (n < 0)
 		return fail(r, strerror(errno));
+	r->got = (size_t)n;
 	r->used += (size_t)n;
 	r->started |= n > 0;
 	return n > 0;

@@ -70,8 +70,8 @@ static void json_unknown(struct mt_out *o, const struct mt_hdr *rec)
 /* ---- what is prepared for each type ------------------------------------ */
 
 /*
- * A piece is copied whole, whatever its length, because a copy of fixed size
- * is a few moves.
+ * A piece is copied whole, or its first half, whatever its length, because a
+ * copy of fixed size is a few moves.
  */
 #define PIECE 64
 
@@ -91,14 +91,21 @@ struct piece {
 
 #define KINDS 128			/* plans are for kinds below, but for begin: all */
 #define FIELDS 32			/* fields of a record that are prepared */
-#define FLAGS 64			/* values of the first flags field that are prepared */
+#define FLAG_SETS 64			/* values of the first flags field that are prepared */
+
+/* How a value is written; what is not prepared, slowly. */
+enum how { SLOWLY, DEC, HEX, FLAGS };
 
 struct plan {
 	const struct mt_type *type;
+	unsigned n;
 	struct piece head;			/* {"type":"access","cpu": */
-	struct piece before[FIELDS];		/* ,"addr":" and the like */
-	const struct mt_field_info *flags_field;	/* the prepared one; or NULL */
-	struct piece flags[FLAGS];		/* ["load","store"]; len 0: too long */
+	struct member {
+		struct piece before;		/* ,"addr":" and the like */
+		uint8_t how, width;
+		uint16_t offset;
+	} member[FIELDS];
+	struct piece flags[FLAG_SETS];		/* of the prepared field: ["load","store"]; len 0: too long */
 };
 
 static void piece_set(struct piece *p, const char *a, const char *b, const char *c)
@@ -110,8 +117,7 @@ static void piece_set(struct piece *p, const char *a, const char *b, const char 
 
 static void prepare_flags(struct plan *p, const struct mt_field_info *f)
 {
-	p->flags_field = f;
-	for (unsigned bits = 0; bits < FLAGS; bits++) {
+	for (unsigned bits = 0; bits < FLAG_SETS; bits++) {
 		struct mt_out o;
 
 		mt_out_init(&o, -1);
@@ -123,14 +129,24 @@ static void prepare_flags(struct plan *p, const struct mt_field_info *f)
 
 static void prepare(struct plan *p, const struct mt_type *t)
 {
-	p->type = t;
-	piece_set(&p->head, "{\"type\":\"", t->name, "\",\"cpu\":");
-	for (unsigned i = 0; i < t->n_fields && i < FIELDS; i++) {
-		const struct mt_field_info *f = &t->fields[i];
+	bool flags = false;
 
-		piece_set(&p->before[i], ",\"", f->name, f->show == MT_HEX ? "\":\"" : "\":");
-		if (f->show == MT_SHOW_FLAGS && !p->flags_field)
+	p->type = t;
+	p->n = t->n_fields;
+	piece_set(&p->head, "{\"type\":\"", t->name, "\",\"cpu\":");
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct mt_field_info *f = &t->fields[i];
+		struct member *m = &p->member[i];
+
+		*m = (struct member){ .width = f->width, .offset = f->offset };
+		piece_set(&m->before, ",\"", f->name, f->show == MT_HEX ? "\":\"" : "\":");
+		if (f->show == MT_DEC || f->show == MT_HEX) {
+			m->how = f->show == MT_DEC ? DEC : HEX;
+		} else if (f->show == MT_SHOW_FLAGS && !flags) {
+			m->how = FLAGS;
+			flags = true;
 			prepare_flags(p, f);
+		}
 	}
 }
 
@@ -152,42 +168,54 @@ static const struct plan *plan_of(const struct mt_hdr *rec)
 /* ---- fast -------------------------------------------------------------- */
 
 /* The most that is written between two looks at the room: pieces and digits. */
-#define ROOM (4 * PIECE)
+#define ROOM ((FIELDS + 3) * 2 * PIECE)
 
-static char *room(struct mt_out *o)
+static inline char *put_piece(char *to, const struct piece *p)
 {
-	return mt_out_room(o, ROOM);
-}
-
-static char *put_piece(char *to, const struct piece *p)
-{
-	memcpy(to, p->text, PIECE);
+	memcpy(to, p->text, PIECE / 2);
+	if (p->len > PIECE / 2)
+		memcpy(to + PIECE / 2, p->text + PIECE / 2, PIECE / 2);
 	return to + p->len;
 }
 
-static void json_member(struct mt_out *o, const struct mt_hdr *rec, const struct plan *p,
-			unsigned i)
+static inline uint64_t load(const struct mt_hdr *rec, const struct member *m)
 {
-	const struct mt_field_info *f = &p->type->fields[i];
-	char *to = put_piece(room(o), &p->before[i]);
-	uint64_t n;
+	const unsigned char *p = (const unsigned char *)rec + m->offset;
 
-	if (f->show == MT_DEC) {
-		mt_out_end(o, mt_put_dec(to, mt_field_u64(rec, f)));
-		return;
-	}
-	if (f->show == MT_HEX) {
-		to = mt_put_hex(to, mt_field_u64(rec, f));
-		*to++ = '"';
-		mt_out_end(o, to);
-		return;
-	}
-	if (f == p->flags_field && (n = mt_field_u64(rec, f)) < FLAGS && p->flags[n].len) {
-		mt_out_end(o, put_piece(to, &p->flags[n]));
-		return;
-	}
+	if (m->width == 8)
+		return *(const uint64_t *)p;
+	return m->width == 4 ? *(const uint32_t *)p : m->width == 2 ? *(const uint16_t *)p : *p;
+}
+
+/* A member whose value was not prepared; where the next one goes. */
+static __attribute__((noinline))
+char *put_slowly(struct mt_out *o, char *to, const struct mt_hdr *rec, const struct mt_field_info *f)
+{
 	mt_out_end(o, to);
 	json_value(o, rec, f);
+	return mt_out_room(o, ROOM);
+}
+
+static inline char *put_member(struct mt_out *o, char *to, const struct mt_hdr *rec,
+			       const struct plan *p, unsigned i)
+{
+	const struct member *m = &p->member[i];
+	uint64_t n;
+
+	to = put_piece(to, &m->before);
+	switch (m->how) {
+	case DEC:
+		return mt_put_dec(to, load(rec, m));
+	case HEX:
+		to = mt_put_hex(to, load(rec, m));
+		*to++ = '"';
+		return to;
+	case FLAGS:
+		n = load(rec, m);
+		if (n < FLAG_SETS && p->flags[n].len)
+			return put_piece(to, &p->flags[n]);
+	}
+	return put_slowly(o, to, rec, &p->type->fields[i]);
 }
 
 void mt_json_fields(struct mt_out *o, const struct mt_hdr *rec)
@@ -200,12 +228,12 @@ void mt_json_fields(struct mt_out *o, const struct mt_hdr *rec)
 		json_unknown(o, rec);
 		return;
 	}
-	to = put_piece(room(o), &p->head);
+	to = put_piece(mt_out_room(o, ROOM), &p->head);
 	to = mt_put_dec(to, rec->cpu);
-	to = put_piece(to, &time);
-	mt_out_end(o, mt_put_dec(to, rec->time));
-	for (unsigned i = 0; i < p->type->n_fields; i++)
-		json_member(o, rec, p, i);
+	to = mt_put_dec(put_piece(to, &time), rec->time);
+	for (unsigned i = 0; i < p->n; i++)
+		to = put_member(o, to, rec, p, i);
+	mt_out_end(o, to);
 }
 
 void mt_json(struct mt_out *o, const struct mt_hdr *rec)

@@ -75,14 +75,17 @@ struct mt_log_trailer {
 	unsigned char magic[MT_LOG_MAGIC_SIZE];
 };
 
+#define MT_LOG_GRANULE_BITS 8
+#define MT_LOG_GRANULE (1u << MT_LOG_GRANULE_BITS)
+
 /*
- * A hash of 32 bits of the 256 bytes of memory around paddr.  What is divided by
- * it keeps every line whole, at any line size up to 256; larger granules would
+ * A hash of 32 bits of the granule of memory around paddr.  What is divided by
+ * it keeps every line whole, at any line size up to that; larger granules would
  * divide badly (half of a kernel's accesses go to the stacks of a few tasks).
  */
 static inline uint32_t mt_log_granule(uint64_t paddr)
 {
-	return (uint32_t)(((paddr >> 8) * 0x9e3779b97f4a7c15ull) >> 32);
+	return (uint32_t)(((paddr >> MT_LOG_GRANULE_BITS) * 0x9e3779b97f4a7c15ull) >> 32);
 }
 
 /* Does mt-filter judge the record, or let it pass for its context? */

@@ -69,6 +69,12 @@ uint64_t *mt_table_put(struct mt_table *m, uint64_t key)
 	return &s->value;
 }
 
+void mt_table_prefetch(const struct mt_table *m, uint64_t key)
+{
+	if (m->n_slots)
+		__builtin_prefetch(&m->slots[slot_of(m, key)]);
+}
+
 /* Slots that follow move up, so that no search stops at the hole too early. */
 void mt_table_remove(struct mt_table *m, uint64_t key)
 {

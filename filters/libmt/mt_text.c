@@ -7,43 +7,16 @@
 #include "mt_digits.h"
 #include "mt_text.h"
 
-void mt_out_init(struct mt_out *o, int fd)
-{
-	o->fd = fd;
-	o->error = 0;
-	o->used = 0;
-}
-
-static void drain(struct mt_out *o)
-{
-	if (!o->error && mt_write_full(o->fd, o->buf, o->used) < 0)
-		o->error = errno;
-	o->used = 0;
-}
-
-int mt_out_flush(struct mt_out *o)
-{
-	drain(o);
-	errno = o->error;
-	return o->error ? -1 : 0;
-}
-
-void mt_out_idle(void *out)
-{
-	if (((struct mt_out *)out)->used)
-		drain(out);
-}
-
 void mt_out_bytes(struct mt_out *o, const char *s, size_t len)
 {
-	while (len > MT_OUT_BUFFER - o->used) {
-		size_t part = MT_OUT_BUFFER - o->used;
+	while (len > o->full - o->used) {
+		size_t part = o->full - o->used;
 
 		memcpy(o->buf + o->used, s, part);
 		o->used += part;
 		s += part;
 		len -= part;
-		drain(o);
+		mt_out_drain(o);
 	}
 	memcpy(o->buf + o->used, s, len);
 	o->used += len;
@@ -56,8 +29,8 @@ void mt_out_str(struct mt_out *o, const char *s)
 
 void mt_out_char(struct mt_out *o, char c)
 {
-	if (o->used == MT_OUT_BUFFER)
-		drain(o);
+	if (o->used == o->full)
+		mt_out_drain(o);
 	o->buf[o->used++] = c;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text output: a buffer in front of a descriptor, numbers and escapes, and
- * records as JSON and as text.  The first error sticks, as in mt_writer.
+ * Text output: numbers and escapes, and records as JSON and as text.
  *
  * Names are bytes from the traced system and are escaped here, at the last
  * moment: JSON stays valid (what is not UTF-8 becomes U+FFFD), and text
@@ -12,24 +11,11 @@
 
 #include "mt.h"
 
-#define MT_OUT_BUFFER (64 * 1024)
-
-struct mt_out {
-	int fd;
-	int error;			/* errno of the first failure; 0 */
-	size_t used;
-	char buf[MT_OUT_BUFFER];
-};
-
-void mt_out_init(struct mt_out *o, int fd);
-MT_MUST_CHECK int mt_out_flush(struct mt_out *o);	/* 0, or -1 with errno */
-void mt_out_idle(void *out);		/* for mt_reader.idle */
-
 /* Room for len bytes, at most MT_OUT_BUFFER, to be filled up to where mt_out_end says. */
 static inline char *mt_out_room(struct mt_out *o, size_t len)
 {
-	if (len > MT_OUT_BUFFER - o->used)
-		mt_out_idle(o);
+	if (len > o->full - o->used)
+		mt_out_drain(o);
 	return o->buf + o->used;
 }
 

@@ -29,13 +29,14 @@
 #define AT(rec, name) offsetof(struct mt_##rec, name), sizeof(((struct mt_##rec *)0)->name)
 
 #define MT_RECORD(rec, kind, class, doc) static const struct mt_field_info fields_##rec[] = {
-#define MT_FIELD(rec, type, name, show, unit, doc) { #name, unit, doc, NULL, AT(rec, name), show },
+#define MT_FIELD(rec, type, name, show, unit, doc) \
+	{ #name, unit, doc, NULL, AT(rec, name), (show) & 15, (show) >> 4 },
 #define MT_ENUM(rec, type, name, values, doc) \
-	{ #name, "", doc, values_##values, AT(rec, name), MT_SHOW_ENUM },
+	{ #name, "", doc, values_##values, AT(rec, name), MT_SHOW_ENUM, 0 },
 #define MT_FLAGS(rec, type, name, values, doc) \
-	{ #name, "", doc, values_##values, AT(rec, name), MT_SHOW_FLAGS },
+	{ #name, "", doc, values_##values, AT(rec, name), MT_SHOW_FLAGS, 0 },
 #define MT_STRING(rec, name, doc) \
-	{ #name, "", doc, NULL, string_##rec##_##name, 0, MT_SHOW_STRING },
+	{ #name, "", doc, NULL, string_##rec##_##name, 0, MT_SHOW_STRING, 0 },
 #define MT_END(rec) };
 #include "mt_records.def"
 
@@ -50,28 +51,33 @@ const unsigned mt_n_types = sizeof(mt_types) / sizeof(mt_types[0]);
 
 const struct mt_field_info mt_header_fields[2] = {
 	{ "cpu", "", "virtual cpu; in user mode: thread", NULL,
-	  offsetof(struct mt_hdr, cpu), sizeof(uint32_t), MT_DEC },
+	  offsetof(struct mt_hdr, cpu), sizeof(uint32_t), MT_DEC, MT_SPACE_cpu },
 	{ "time", "instruction", "guest instructions executed by that cpu", NULL,
-	  offsetof(struct mt_hdr, time), sizeof(uint64_t), MT_DEC },
+	  offsetof(struct mt_hdr, time), sizeof(uint64_t), MT_DEC, MT_SPACE_none },
 };
 
-/* Kinds but for begin are small, so that a type is one load away. */
-#define KINDS 128
+/* begin and end are judged by where they stand, too. */
+const uint16_t mt_plain_size[MT_KINDS] = {
+#define MT_RECORD(rec, kind, class, doc) \
+	[(kind) < MT_KINDS ? (kind) : 0] = n_strings_##rec || (kind) == MT_KIND_end ? 0 : \
+		sizeof(struct mt_##rec),
+#include "mt_records.def"
+};
 
 static const struct mt_type *const *type_by_kind(void)
 {
-	static const struct mt_type *by_kind[KINDS];
+	static const struct mt_type *by_kind[MT_KINDS];
 
 	if (!by_kind[MT_KIND_end])
 		for (unsigned i = 0; i < mt_n_types; i++)
-			if (mt_types[i].kind < KINDS)
+			if (mt_types[i].kind < MT_KINDS)
 				by_kind[mt_types[i].kind] = &mt_types[i];
 	return by_kind;
 }
 
 const struct mt_type *mt_type_of(unsigned kind)
 {
-	if (kind < KINDS)
+	if (kind < MT_KINDS)
 		return type_by_kind()[kind];
 	return kind == MT_KIND_begin ? &mt_types[0] : NULL;
 }

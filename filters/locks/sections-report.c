@@ -221,16 +221,12 @@ static void fill_cpus(const struct row *row, uint64_t n_cpus, struct mt_serial *
 	m->spread = variance > 0 ? (uint64_t)(100 * sqrt(variance) + 0.5) : 0;
 }
 
-static void fill_key(const struct section_key *k, struct mt_serial *m)
+void sections_fill(const struct section_key *k, const struct cell *c, struct mt_serial *m)
 {
 	m->hdr = (struct mt_hdr){ .kind = MT_KIND_serial, .cpu = k->cpu };
 	m->task = k->task;
 	m->section = k->section;
 	m->read = k->read;
-}
-
-static void fill_counts(const struct cell *c, struct mt_serial *m)
-{
 	m->instructions = c->instructions;
 	m->waited = c->waited;
 	m->longest = c->longest;
@@ -246,32 +242,12 @@ static void fill_counts(const struct cell *c, struct mt_serial *m)
 	m->object = c->object;
 }
 
-static void put_serial(const struct serial_report *o, const struct mt_serial *m, const char *name,
-		       const char *cpus)
+void sections_put(const struct sections *s, const struct mt_serial *m, const char *name,
+		  const char *cpus)
 {
 	static _Alignas(8) unsigned char buf[MT_RECORD_MAX];
 
-	mt_writer_put(o->out, mt_build(buf, m, (const char *const[]){ name, cpus }));
-}
-
-void sections_put(const struct sections *s, const struct section_key *k, const struct cell *c,
-		  const struct mt_hdr *rec, uint64_t start, uint64_t pc2)
-{
-	struct mt_serial m = { .by = s->by };
-
-	fill_key(k, &m);
-	fill_counts(c, &m);
-	m.hdr.cpu = rec->cpu;
-	m.hdr.time = rec->time;
-	m.cycles = m.instructions + s->report.miss_cost * m.moves;
-	m.start = start;
-	m.addr = k->addr;
-	m.object = k->object;
-	m.pc = k->pc;
-	m.pc2 = pc2;
-	m.process = k->process;
-	m.cpus = 1;
-	put_serial(&s->report, &m, mt_interned(s->names, k->name), "");
+	mt_writer_put(s->report.out, mt_build(buf, m, (const char *const[]){ name, cpus }));
 }
 
 static void put_site(const struct report *r, const struct part *p)
@@ -296,15 +272,14 @@ static void put_row(const struct report *r, const struct row *row)
 	const struct part *place = top_place(row);
 	struct mt_serial m = { .by = r->s->by };
 
-	fill_key(&row->cells->row, &m);
-	fill_counts(&row->sum, &m);
+	sections_fill(&row->cells->row, &row->sum, &m);
 	m.pc = place->key.pc;
 	m.process = place->key.process;
 	m.pc2 = row->n_sites ? row->sites->pc : 0;
 	m.cycles = row->cycles;
 	m.share = ppm(m.cycles, r->work.total_cycles);
 	fill_cpus(row, r->work.n_cpus, &m, cpus);
-	put_serial(&r->s->report, &m, mt_interned(names, row->cells->row.name), cpus);
+	sections_put(r->s, &m, mt_interned(names, row->cells->row.name), cpus);
 	for (size_t i = 0; i < row->n_sites && r->s->report.sites; i++)
 		put_site(r, &row->sites[i]);
 }
@@ -316,11 +291,10 @@ static void put_parts(const struct report *r)
 	for (size_t i = 0; i < r->n_cells; i++) {
 		struct mt_serial m = { .by = r->s->by };
 
-		fill_key(&r->cells[i].key, &m);
-		fill_counts(r->cells[i].cell, &m);
+		sections_fill(&r->cells[i].key, r->cells[i].cell, &m);
 		m.pc = r->cells[i].key.pc;
 		m.process = r->cells[i].key.process;
-		put_serial(&r->s->report, &m, mt_interned(names, r->cells[i].key.name), "");
+		sections_put(r->s, &m, mt_interned(names, r->cells[i].key.name), "");
 	}
 	for (size_t i = 0; i < r->n_sites; i++)
 		put_site(r, &r->sites[i]);
@@ -337,7 +311,7 @@ void sections_report(struct sections *s)
 	mt_writer_put(o->out, &r.work.hdr);
 	if (o->partial) {
 		put_parts(&r);
-	} else if (!(s->by & MT_serial_by_section)) {	/* these are written already */
+	} else if (!(s->by & MT_serial_by_section)) {	/* the list is written already */
 		make_rows(&r);
 		for (size_t i = 0; i < r.n_rows; i++)
 			put_row(&r, &r.rows[i]);

@@ -137,34 +137,29 @@ static void count_ended(const struct sections *s, struct cell *c, const struct h
 	c->wait_atomics = h->wait.atomics;
 }
 
-static uint64_t top_pc(const struct mt_table *moves_of)
-{
-	uint64_t pc = 0, most = moves_of->has_zero ? moves_of->zero : 0;
-
-	for (size_t i = 0; moves_of->used && i < moves_of->n_slots; i++) {
-		const struct mt_table_slot *slot = &moves_of->slots[i];
-
-		if (slot->key && (slot->value > most || (slot->value == most && slot->key < pc))) {
-			pc = slot->key;
-			most = slot->value;
-		}
-	}
-	return pc;
-}
-
 static bool is_nothing(const struct cell *c)
 {
 	return !(c->acquires | c->failed | c->mismatches | c->moves | c->wait_moves | c->atomics |
 		 c->wait_atomics);
 }
 
-static void add_all_moves(struct sections *s, struct section_key k, const struct mt_table *moves_of)
+/* What an instruction moved in a section: of the list's last one, if there is a list. */
+static void add_moves_of(struct sections *s, const struct section_key *k, uint64_t pc, uint64_t moves)
+{
+	if (any(s, MT_serial_by_section))
+		sections_list_moves(s, pc, moves);
+	else
+		add_moves(s, *k, pc, moves);
+}
+
+static void add_all_moves(struct sections *s, const struct section_key *k,
+			  const struct mt_table *moves_of)
 {
 	if (moves_of->has_zero)
-		add_moves(s, k, 0, moves_of->zero);
+		add_moves_of(s, k, 0, moves_of->zero);
 	for (size_t i = 0; moves_of->used && i < moves_of->n_slots; i++)
 		if (moves_of->slots[i].key)
-			add_moves(s, k, moves_of->slots[i].key, moves_of->slots[i].value);
+			add_moves_of(s, k, moves_of->slots[i].key, moves_of->slots[i].value);
 }
 
 void sections_hold(struct sections *s, enum lock_event what, const struct hold *h,
@@ -177,13 +172,14 @@ void sections_hold(struct sections *s, enum lock_event what, const struct hold *
 		count_ended(s, &c, h, rec);
 	c.failed = s->first_part && what == LOCK_FAILED;
 	c.mismatches = s->first_part && what == LOCK_LOST;
+	s->number += what == LOCK_ENDED;	/* those of other parts, too */
 	if (is_nothing(&c))
 		return;
 	if (any(s, MT_serial_by_section) && what == LOCK_ENDED)
-		sections_put(s, &k, &c, rec, h->start, top_pc(&h->moves_of));
+		sections_list(s, &k, &c, rec, h->start);
 	add(s, k, &c);
 	if (what == LOCK_ENDED)
-		add_all_moves(s, k, &h->moves_of);
+		add_all_moves(s, &k, &h->moves_of);
 }
 
 void sections_access(struct sections *s, const struct mt_access *a, uint32_t process,
@@ -201,11 +197,12 @@ void sections_access(struct sections *s, const struct mt_access *a, uint32_t pro
 		.addr = k.addr, .object = k.object
 	};
 
+	s->number++;
 	if (any(s, MT_serial_by_section))
-		sections_put(s, &k, &c, &a->hdr, a->hdr.time, moved ? a->pc : 0);
+		sections_list(s, &k, &c, &a->hdr, a->hdr.time);
 	add(s, k, &c);
 	if (moved)
-		add_moves(s, k, a->pc, 1);
+		add_moves_of(s, &k, a->pc, 1);
 }
 
 /* ---- partial reports ------------------------------------------------------- */
@@ -226,7 +223,10 @@ void sections_add_row(struct sections *s, const struct mt_serial *r)
 		.addr = r->addr, .object = r->object
 	};
 
-	add(s, k, &c);
+	if (r->number && any(s, MT_serial_by_section))
+		sections_list_row(s, r);
+	else
+		add(s, k, &c);
 }
 
 void sections_add_site(struct sections *s, const struct mt_locked *r)

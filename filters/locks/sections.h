@@ -31,6 +31,12 @@ struct site_key {
 	uint64_t pc, process;
 };
 
+/* A row of the list, or what one instruction moved in that section: see sections-list.c. */
+struct listed {
+	struct mt_serial row;		/* without its strings */
+	uint32_t name;
+};
+
 /* How the report is made: see mt-serial(1). */
 struct serial_report {
 	struct mt_writer *out;
@@ -48,6 +54,9 @@ struct sections {
 	uint64_t *site_moves;
 	size_t cell_room, site_room;
 	struct mt_work work;		/* totals that do not follow from the cells */
+	struct listed *list;		/* of which no record is written yet */
+	size_t n_listed, list_room;
+	uint64_t number;		/* of the last section that was listed */
 };
 
 /* by and report are set. */
@@ -72,9 +81,26 @@ void sections_add_row(struct sections *s, const struct mt_serial *rec);
 void sections_add_site(struct sections *s, const struct mt_locked *rec);
 void sections_add_work(struct sections *s, const struct mt_work *rec);
 
-/* One section, where they are listed: it ended with rec. */
-void sections_put(const struct sections *s, const struct section_key *k, const struct cell *c,
-		  const struct mt_hdr *rec, uint64_t start, uint64_t pc2);
 void sections_report(struct sections *s);
+
+/* Writes a row. */
+void sections_put(const struct sections *s, const struct mt_serial *row, const char *name,
+		  const char *cpus);
+/* What keys and counts say by themselves. */
+void sections_fill(const struct section_key *k, const struct cell *c, struct mt_serial *row);
+
+/* ---- the list: sections-list.c ---- */
+
+/* A section, the last of s->number so far: it ended with rec; then what moved in it. */
+void sections_list(struct sections *s, const struct section_key *k, const struct cell *c,
+		   const struct mt_hdr *rec, uint64_t start);
+void sections_list_moves(struct sections *s, uint64_t pc, uint64_t moves);
+
+/* A row of a part's list. */
+void sections_list_row(struct sections *s, const struct mt_serial *row);
+
+/* Writes what was listed; or forgets it, and all that was. */
+void sections_list_write(struct sections *s);
+void sections_list_drop(struct sections *s);
 
 #endif

@@ -99,6 +99,7 @@ static void close_innermost(struct open_scopes *o, struct strand *s)
 	if (s->depth-- > SCOPES_MAX)
 		return;
 	scope = s->scopes[s->depth];
+	scope->number = ++o->n_closed;
 	o->closed(o->arg, scope);
 	scope_release(scope);
 	free(scope);
@@ -185,6 +186,7 @@ static void begin_stream(struct open_scopes *o, const struct mt_hdr *rec)
 	open_close_all(o);
 	mt_intern_release(&o->names);
 	o->opened = 0;
+	o->n_closed = 0;
 	mt_xentries_note(&o->entries, rec);
 	mt_xcpus_note(&o->cpus, rec);
 }

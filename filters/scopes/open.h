@@ -20,6 +20,7 @@
 
 struct scope {
 	uint32_t id;			/* from 1, in the order of opening */
+	uint64_t number;		/* from 1, in the order of closing */
 	uint32_t name;			/* number in names */
 	uint32_t cpu;			/* where it was opened, */
 	uint64_t time;			/* and when */
@@ -35,6 +36,7 @@ struct open_scopes {
 
 	bool on;			/* scopes that open count */
 	uint32_t opened;		/* so far */
+	uint64_t n_closed;
 	struct mt_intern names;		/* of scopes and variables */
 	struct mt_entries entries;
 	struct mt_cpus cpus;

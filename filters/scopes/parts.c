@@ -37,7 +37,7 @@ static void put_abstract(const struct scope *s, uint32_t cpu, const struct mt_in
 	const char *strings[] = { mt_interned(names, s->name), var };
 	struct mt_abstract row = {
 		.hdr = { .kind = MT_KIND_abstract, .cpu = cpu, .time = s->time },
-		.id = s->id, .access = (uint32_t)access,
+		.number = s->number, .id = s->id, .access = (uint32_t)access,
 	};
 
 	mt_writer_put(out, mt_build(buf, &row, strings));
@@ -137,6 +137,9 @@ static void add_abstract(struct parts *p, const struct mt_abstract *row, struct 
 	struct scope *s = scope_of(p, row->id);
 
 	s->name = number_of(names, mt_string(&row->hdr, 0));
+	s->number = row->number;
+	s->cpu = row->hdr.cpu;
+	s->time = row->hdr.time;
 	if (row->access == MT_var_access_none)
 		*mt_xtable_put(&s->cpus, row->hdr.cpu) = row->hdr.cpu;
 	else
@@ -165,6 +168,17 @@ void parts_add(struct parts *p, const struct mt_hdr *row, struct mt_intern *name
 		add_touch(p, (const struct mt_touch *)row, sites);
 }
 
+static int by_closing(const void *pa, const void *pb)
+{
+	const struct mt_table_slot *a = pa, *b = pb;
+	const struct scope *s = (const struct scope *)(uintptr_t)a->value;
+	const struct scope *t = (const struct scope *)(uintptr_t)b->value;
+
+	if (s->number != t->number)
+		return s->number < t->number ? -1 : 1;
+	return by_key(a, b);
+}
+
 void parts_flush(struct parts *p, void (*closed)(void *arg, struct scope *s), void *arg)
 {
 	size_t n;
@@ -173,11 +187,11 @@ void parts_flush(struct parts *p, void (*closed)(void *arg, struct scope *s), vo
 	if (!p->by_id.used && !p->by_id.has_zero)
 		return;
 	scopes = sorted(&p->by_id, &n);
+	qsort(scopes, n, sizeof(*scopes), by_closing);
 	for (size_t i = 0; i < n; i++) {
 		struct scope *s = (struct scope *)(uintptr_t)scopes[i].value;
 
-		if (s->vars.used || s->vars.has_zero)
-			closed(arg, s);
+		closed(arg, s);
 		scope_release(s);
 		free(s);
 	}

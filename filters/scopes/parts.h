@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Scopes as rows, for parts of a log that was divided by line: each part has
- * all scopes and variables, and the touches of its own lines.
+ * all scopes and variables, and the touches of its own lines.  Of a list, the
+ * variables alone.
  */
 #ifndef MT_SCOPES_PARTS_H
 #define MT_SCOPES_PARTS_H
@@ -25,7 +26,7 @@ struct parts {
 void parts_add(struct parts *p, const struct mt_hdr *row, struct mt_intern *names,
 	       struct mt_intern *sites);
 
-/* The scopes are complete: gives them to closed in the order of their ids. */
+/* The scopes are complete: gives them to closed in the order in which they closed. */
 void parts_flush(struct parts *p, void (*closed)(void *arg, struct scope *s), void *arg);
 
 #endif

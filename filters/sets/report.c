@@ -79,6 +79,8 @@ static void put_sets(struct mt_writer *out)
 			.ways = (uint32_t)all->o.ways,
 		};
 
+		if (!s->misses && !s->hits)
+			continue;	/* in this run */
 		if (all->o.partial || s->misses >= all->o.least)
 			mt_writer_put(out, &m.hdr);
 	}
@@ -115,6 +117,19 @@ void sets_report(struct sets *s, struct mt_writer *out)
 	if (all->n_misses)
 		qsort(all->misses, all->n_misses, sizeof(*all->misses), by_count);
 	put_misses(out);
+}
+
+void sets_start_anew(struct sets *s)
+{
+	for (size_t i = 0; i < s->n_sets; i++) {
+		struct set *set = s->sets[i];
+
+		set->hits = set->misses = set->lines = 0;
+		/* a report has put them in order */
+		*mt_xtable_put(&s->set_of, (uint64_t)set->cpu << 32 | set->number) = i + 1;
+	}
+	s->n_misses = 0;
+	mt_intern_release(&s->keys);
 }
 
 void sets_clear(struct sets *s)

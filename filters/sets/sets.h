@@ -64,8 +64,10 @@ void sets_add_miss(struct sets *s, const struct mt_miss *row);
 
 struct set *sets_find(struct sets *s, uint32_t cpu, uint32_t number);
 
-/* Writes the rows; forgets all but the options. */
+/* Writes the rows. */
 void sets_report(struct sets *s, struct mt_writer *out);
+/* Forgets what was counted, not what the caches hold; or all but the options. */
+void sets_start_anew(struct sets *s);
 void sets_clear(struct sets *s);
 
 #endif

@@ -2,7 +2,6 @@
 /* The tables behind mt-shared; lines.h says what they mean. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "../libmt/cli.h"
@@ -12,144 +11,6 @@
 /* Lines that one entry of the page table leads to: a page's, at 64 bytes. */
 #define GROUP_BITS 6
 #define GROUP (1u << GROUP_BITS)
-
-/* ---- memory ------------------------------------------------------------ */
-
-/*
- * Zeroed, and on huge pages where it is big: with small ones most of our
- * cache misses would be TLB misses as well.  bytes is a power of two.
- */
-static void *big_alloc(size_t bytes)
-{
-	size_t front;
-	char *p;
-
-	if (bytes < HUGE_PAGE)
-		return mt_xcalloc(1, bytes);
-	p = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		mt_die(MT_FAIL, "out of memory");
-	front = -(uintptr_t)p % HUGE_PAGE;
-	if (front)
-		munmap(p, front);
-	munmap(p + front + bytes, HUGE_PAGE - front);
-	(void)madvise(p + front, bytes, MADV_HUGEPAGE);
-	return p + front;
-}
-
-static void big_free(void *p, size_t bytes)
-{
-	if (bytes < HUGE_PAGE)
-		free(p);
-	else if (p)
-		munmap(p, bytes);
-}
-
-static void pool_init(struct pool *p, size_t bytes)
-{
-	*p = (struct pool){ .bytes = bytes };
-	while (bytes << (p->bits + 1) <= HUGE_PAGE)
-		p->bits++;
-}
-
-static void pool_release(struct pool *p)
-{
-	for (size_t i = 0; i < p->n_chunks; i++)
-		big_free(p->chunks[i], HUGE_PAGE);
-	free(p->chunks);
-	*p = (struct pool){ 0 };
-}
-
-/* Index of a new one, all zero. */
-static uint32_t pool_new(struct pool *p)
-{
-	if (p->used == TALLY_MOVED - 1)
-		mt_die(MT_FAIL, "more than %u lines or cpus on them: split the stream", p->used);
-	if (p->used >> p->bits == p->n_chunks) {
-		p->chunks = mt_xgrow(p->chunks, p->n_chunks, &p->chunk_room, sizeof(*p->chunks));
-		p->chunks[p->n_chunks++] = big_alloc(HUGE_PAGE);
-	}
-	return p->used++;
-}
-
-/* ---- tables of tallies --------------------------------------------------- */
-
-/* Big ones stand alone; the others side by side, and are used again when outgrown. */
-#define ALONE_BITS 14
-
-struct spare {
-	struct spare *next;
-};
-
-static struct tally *new_table(struct tables *t, unsigned bits)
-{
-	size_t bytes = sizeof(struct tally) << bits;
-	struct spare *p = t->spare[bits];
-
-	if (bits >= ALONE_BITS)
-		return big_alloc(bytes);
-	if (p) {
-		t->spare[bits] = p->next;
-		return memset(p, 0, bytes);
-	}
-	if (t->left < bytes) {
-		t->chunks = mt_xgrow(t->chunks, t->n_chunks, &t->chunk_room, sizeof(*t->chunks));
-		t->chunks[t->n_chunks++] = big_alloc(HUGE_PAGE);
-		t->left = HUGE_PAGE;
-	}
-	t->left -= bytes;
-	return (struct tally *)(void *)(t->chunks[t->n_chunks - 1] + t->left);
-}
-
-static void drop_table(struct tables *t, struct tally *table, unsigned bits)
-{
-	if (bits >= ALONE_BITS) {
-		big_free(table, sizeof(*table) << bits);
-	} else {
-		struct spare *spare = (struct spare *)(void *)table;
-
-		spare->next = t->spare[bits];
-		t->spare[bits] = spare;
-	}
-}
-
-static void release_tables(struct tables *t)
-{
-	for (size_t i = 0; i < t->n_chunks; i++)
-		big_free(t->chunks[i], HUGE_PAGE);
-	free(t->chunks);
-}
-
-/* ---- contexts ------------------------------------------------------------ */
-
-static uint32_t new_context(struct lines *t, const struct context *c)
-{
-	if (t->n_contexts == CONTEXTS)
-		return 0;
-	t->contexts = mt_xgrow(t->contexts, t->n_contexts, &t->context_room, sizeof(*t->contexts));
-	t->contexts[t->n_contexts] = *c;
-	return (uint32_t)t->n_contexts++;
-}
-
-static uint32_t find_context(struct lines *t, uint64_t pc, uint32_t number, uint32_t cause)
-{
-	struct context want = { .pc = pc, .number = number, .cause = cause };
-	uint64_t h = want.pc * t->seed[0] + (want.number ^ (uint64_t)want.cause << 32) * t->seed[1];
-	uint64_t *last = mt_xtable_put(&t->context_of, h);
-	uint32_t i;
-
-	for (i = (uint32_t)*last; i; i = t->contexts[i].next) {
-		const struct context *c = &t->contexts[i];
-
-		if (c->pc == want.pc && c->number == want.number && c->cause == want.cause)
-			return i;
-	}
-	want.next = (uint32_t)*last;
-	i = new_context(t, &want);
-	if (i)
-		*last = i;
-	return i;
-}
 
 /* ---- begin and end ------------------------------------------------------- */
 
@@ -173,7 +34,7 @@ void lines_init(struct lines *t, unsigned bits, uint64_t shift, const struct mt_
 	pool_init(&t->lines, sizeof(struct line));
 	pool_init(&t->shares, share_bytes(t->words));
 	pool_init(&t->moves, sizeof(struct moves));
-	new_context(t, &(struct context){ .pc = 0 });
+	(void)lines_context(t, 0, 0, 0);	/* none is number 0 */
 	for (size_t i = 0; i < 1 << CACHE_BITS; i++)
 		t->cache[i] = &none;
 }
@@ -190,7 +51,7 @@ void lines_release(struct lines *t)
 		struct share *s = share_at(t, i);
 
 		if (s->bits >= ALONE_BITS)
-			drop_table(&t->tables, s->tallies, s->bits);
+			tables_drop(&t->tables, s->tallies, s->bits);
 	}
 	for (size_t i = 0; i < t->pages.n_slots; i++)
 		if (t->pages.slots[i].key)
@@ -199,7 +60,7 @@ void lines_release(struct lines *t)
 	pool_release(&t->lines);
 	pool_release(&t->shares);
 	pool_release(&t->moves);
-	release_tables(&t->tables);
+	tables_release(&t->tables);
 	mt_table_release(&t->pages);
 	mt_table_release(&t->cpu_index);
 	for (int i = 0; i < 3; i++)
@@ -215,123 +76,6 @@ void lines_release(struct lines *t)
 	free(t->grains);
 	free(t->cpu);
 	*t = (struct lines){ 0 };
-}
-
-/* ---- subjects ------------------------------------------------------------ */
-
-/* A number for a pair of numbers, from 1. */
-static uint32_t pair_id(const struct lines *t, struct mt_table *ids, uint32_t a, uint32_t b)
-{
-	uint64_t *id = mt_xtable_put(ids, lines_scramble(t, (uint64_t)a << 32 | b));
-
-	if (!*id)
-		*id = ids->used + ids->has_zero;
-	return (uint32_t)*id;
-}
-
-static uint32_t subject_id(struct lines *t, const struct subject *s)
-{
-	uint32_t target = pair_id(t, &t->pair_ids[0], s->object, s->field);
-	uint32_t runs = pair_id(t, &t->pair_ids[1], s->process, s->context);
-	uint32_t id = pair_id(t, &t->pair_ids[2], runs, target);
-
-	if (id > t->n_subjects) {
-		t->subjects = mt_xgrow(t->subjects, t->n_subjects, &t->subject_room,
-				       sizeof(*t->subjects));
-		t->subjects[t->n_subjects++] = *s;
-	}
-	return id;
-}
-
-/* The same, for what came up lately without a search. */
-static uint32_t find_subject(struct lines *t, const struct cpu *c, const struct mt_access *a)
-{
-	const struct subject s = {
-		.process = c->process[a->pc >> 63], .object = a->object, .field = a->field,
-		.context = t->apart ? c->context : 0,
-	};
-	size_t i = (s.object + s.field * 0x9e3779b1u + s.process) * 0x9e3779b1u >> (32 - MEMO_BITS);
-
-	if (memcmp(&t->memo[i].of, &s, sizeof(s))) {
-		t->memo[i].id = subject_id(t, &s);
-		t->memo[i].of = s;
-	}
-	return t->memo[i].id;
-}
-
-static bool same_grain(const struct grain *a, const struct grain *b)
-{
-	return a->addr == b->addr && a->offset == b->offset && a->width == b->width &&
-	       a->task == b->task && a->stack == b->stack && a->subject == b->subject;
-}
-
-/* Its number, from 1. */
-static uint32_t grain_id(struct lines *t, struct grain want)
-{
-	uint64_t h = want.addr * t->seed[0] + ((uint64_t)want.width << 32 | want.subject) * t->seed[1] +
-		     ((uint64_t)want.task << 32 | want.stack) * t->seed[2] + want.offset * t->seed[3];
-	uint64_t *last = mt_xtable_put(&t->grain_of, h);
-
-	for (uint32_t i = (uint32_t)*last; i; i = t->grains[i - 1].next)
-		if (same_grain(&t->grains[i - 1], &want))
-			return i;
-	if (t->n_grains == UINT32_MAX)
-		mt_die(MT_FAIL, "more than %u addresses: split the stream", UINT32_MAX);
-	want.next = (uint32_t)*last;
-	t->grains = mt_xgrow(t->grains, t->n_grains, &t->grain_room, sizeof(*t->grains));
-	t->grains[t->n_grains++] = want;
-	*last = t->n_grains;
-	return (uint32_t)t->n_grains;
-}
-
-/* ---- cpus -------------------------------------------------------------- */
-
-static void learn_runs(struct lines *t, struct cpu *c)
-{
-	const struct mt_kentry *k = mt_entries_current(&t->entries, c->id);
-
-	c->context = k ? find_context(t, k->pc, k->number, k->cause) : 0;
-	c->task = mt_cpus_task(&t->running, c->id);
-	for (int kernel = 0; kernel < 2; kernel++) {
-		c->process[kernel] = kernel || (k && t->one_kernel) ? 0 :
-			mt_cpus_process(&t->running, c->id, 0);
-		c->subject[kernel] = subject_id(t, &(struct subject){
-			.process = c->process[kernel], .context = t->apart ? c->context : 0 });
-	}
-}
-
-static uint32_t new_cpu(struct lines *t, uint32_t id)
-{
-	uint64_t *index = mt_xtable_put(&t->cpu_index, lines_scramble(t, id));
-
-	if (!*index) {
-		t->cpu = mt_xgrow(t->cpu, t->n_cpus, &t->cpu_room, sizeof(*t->cpu));
-		t->cpu[t->n_cpus] = (struct cpu){ .id = id };
-		learn_runs(t, &t->cpu[t->n_cpus]);
-		*index = ++t->n_cpus;
-		if (id < 256)
-			t->low_cpu[id] = (uint32_t)*index;
-	}
-	return (uint32_t)(*index - 1);
-}
-
-static inline uint32_t cpu_index(struct lines *t, uint32_t id)
-{
-	if (id < 256 && t->low_cpu[id])
-		return t->low_cpu[id] - 1;
-	return new_cpu(t, id);
-}
-
-void lines_runs(struct lines *t, const struct mt_hdr *rec)
-{
-	uint32_t i = cpu_index(t, rec->cpu);
-
-	mt_xcpus_note(&t->running, rec);
-	if (mt_entries_note(&t->entries, rec) < 0)
-		mt_die(MT_FAIL, "out of memory");
-	learn_runs(t, &t->cpu[i]);
-	for (i = 0; rec->kind == MT_KIND_mode && i < t->n_cpus; i++)
-		learn_runs(t, &t->cpu[i]);
 }
 
 /* ---- lines and shares ---------------------------------------------------- */
@@ -411,7 +155,7 @@ static struct share *new_share(struct lines *t, struct line *l, uint32_t cpu)
 	if (l->n_shares == l->share_room || (l->n_shares > 4 && l->n_shares * 4 >= l->share_room * 3))
 		grow_shares(t, l);
 	*s = (struct share){ .line = l, .number = l->number, .cpu = cpu, .alone = !l->n_shares,
-			     .bits = 1, .tallies = new_table(&t->tables, 1) };
+			     .bits = 1, .tallies = tables_new(&t->tables, 1) };
 	*share_place(t, l->shares, l->share_room, cpu) = i + 1;
 	if (l->n_shares++ == 1)
 		for (uint32_t k = 0; k < l->share_room; k++)
@@ -472,14 +216,14 @@ static void grow_tallies(struct lines *t, struct share *s)
 	const struct share old = *s;
 
 	s->bits++;
-	s->tallies = new_table(&t->tables, s->bits);
+	s->tallies = tables_new(&t->tables, s->bits);
 	for (size_t i = 0; i < (size_t)1 << old.bits; i++) {
 		const struct tally *y = &old.tallies[i];
 
 		if (y->subject)
 			*search_tally(s, tally_hash(t, y->pc, y->subject), y->pc, y->subject) = *y;
 	}
-	drop_table(&t->tables, old.tallies, old.bits);
+	tables_drop(&t->tables, old.tallies, old.bits);
 }
 
 /*
@@ -761,7 +505,7 @@ struct ahead {
 static inline uint32_t subject_of(struct lines *t, const struct mt_access *a, const struct cpu *cpu)
 {
 	if (a->object | a->field)
-		return find_subject(t, cpu, a);
+		return lines_subject_of(t, cpu, a);
 	return cpu->subject[a->pc >> 63];
 }
 
@@ -771,7 +515,7 @@ void look_ahead(struct lines *t, unsigned bits, const struct mt_access *a, struc
 	const uint64_t number = (a->paddr + t->shift) >> bits;
 	struct share *s;
 
-	x->cpu = cpu_index(t, a->hdr.cpu);
+	x->cpu = lines_cpu(t, a->hdr.cpu);
 	x->subject = subject_of(t, a, &t->cpu[x->cpu]);
 	x->hash = tally_hash(t, a->pc, x->subject);
 	x->share = NULL;
@@ -801,8 +545,8 @@ static void settle_piece(struct lines *t, const struct touch *x)
 		settle(t->words, false, t, s, *x);
 }
 
-/* Makes the subject of a touch that of its grain. */
-static void refine(struct lines *t, struct touch *x, uint64_t addr, uint32_t task, uint32_t stack)
+static inline struct grain grain_of(const struct lines *t, const struct touch *x, uint64_t addr,
+				    uint32_t task, uint32_t stack)
 {
 	struct grain g = { .subject = x->subject };
 
@@ -815,7 +559,15 @@ static void refine(struct lines *t, struct touch *x, uint64_t addr, uint32_t tas
 		g.task = task;
 	if (t->grain & GRAIN_STACK)
 		g.stack = stack;
-	x->subject = grain_id(t, g);
+	return g;
+}
+
+/* Makes the subject of a touch that of its grain. */
+static void refine(struct lines *t, struct touch *x, uint64_t addr, uint32_t task, uint32_t stack)
+{
+	const struct grain g = grain_of(t, x, addr, task, stack);
+
+	x->subject = lines_grain(t, &g, lines_grain_hash(t, &g));
 	x->hash = tally_hash(t, x->pc, x->subject);
 }
 
@@ -874,27 +626,77 @@ void take_some(unsigned words, struct lines *t, unsigned bits, const struct mt_a
 		take(words, t, bits, &a[i], &ahead[i]);
 }
 
-/* Subjects that are told apart by place are too many to look ahead for. */
-static void take_fine(struct lines *t, const struct mt_access *a, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		uint32_t cpu = cpu_index(t, a[i].hdr.cpu);
-		const struct ahead ahead = { .cpu = cpu, .subject = subject_of(t, &a[i], &t->cpu[cpu]) };
+/* The same for accesses that a grain tells apart: three tables stand behind each other. */
+struct fine {
+	struct ahead ahead;
+	struct touch touch;
+	struct grain grain;
+	uint64_t hash;			/* of grain */
+	bool whole;			/* on one line */
+};
 
-		take_slowly(t, &a[i], &ahead);
-	}
+static inline void look_fine(struct lines *t, const struct mt_access *a, struct fine *x)
+{
+	const uint64_t at = a->paddr + t->shift, size = 1ull << t->bits;
+
+	x->ahead.cpu = lines_cpu(t, a->hdr.cpu);
+	x->ahead.subject = subject_of(t, a, &t->cpu[x->ahead.cpu]);
+	x->ahead.share = NULL;
+	x->touch = (struct touch){
+		.pc = a->pc, .number = at >> t->bits, .cpu = x->ahead.cpu, .subject = x->ahead.subject,
+		.offset = (uint16_t)(at & (size - 1)), .width = a->width, .flags = a->flags,
+	};
+	x->whole = a->width && a->width <= t->max_width && x->touch.offset + a->width <= size;
+	if (!x->whole)
+		return;
+	x->touch.addr = a->addr - x->touch.offset;
+	x->grain = grain_of(t, &x->touch, a->addr, t->cpu[x->ahead.cpu].task, a->stack);
+	x->hash = lines_grain_hash(t, &x->grain);
+	lines_grain_prefetch(t, x->hash);
+}
+
+static inline void look_finer(struct lines *t, struct fine *x)
+{
+	struct touch *touch = &x->touch;
+	struct share *s = *cache_place(t, touch->number, touch->cpu);
+
+	if (!x->whole || !is_share(s, touch->number, touch->cpu))
+		return;
+	touch->subject = lines_grain(t, &x->grain, x->hash);
+	touch->hash = tally_hash(t, touch->pc, touch->subject);
+	x->ahead.share = s;
+	__builtin_prefetch(tally_at(s, touch->hash), 1);
+}
+
+static inline __attribute__((always_inline))
+void take_fine(unsigned words, struct lines *t, const struct mt_access *a, size_t n)
+{
+	struct fine x[AT_ONCE];
+
+	for (size_t i = 0; i < n; i++)
+		look_fine(t, &a[i], &x[i]);
+	for (size_t i = 0; i < n; i++)
+		if (x[i].whole)
+			lines_grain_prefetch_more(t, x[i].hash);
+	for (size_t i = 0; i < n; i++)
+		look_finer(t, &x[i]);
+	for (size_t i = 0; i < n; i++)
+		if (x[i].ahead.share)
+			settle(words, true, t, x[i].ahead.share, x[i].touch);
+		else
+			take_slowly(t, &a[i], &x[i].ahead);
 }
 
 void lines_accesses(struct lines *t, const struct mt_access *a, size_t n)
 {
-	if (t->grain) {
-		take_fine(t, a, n);
-		return;
-	}
 	while (n) {
 		size_t some = n < AT_ONCE ? n : AT_ONCE;
 
-		if (t->bits == 6)	/* nearly always: constants save much */
+		if (t->grain && t->words == 1)
+			take_fine(1, t, a, some);
+		else if (t->grain)
+			take_fine(t->words, t, a, some);
+		else if (t->bits == 6)	/* nearly always: constants save much */
 			take_some(1, t, 6, a, some);
 		else
 			take_some(t->words, t, t->bits, a, some);
@@ -918,7 +720,7 @@ static void add_count(struct tally *y, int which, uint64_t n, uint32_t flags)
 
 static uint32_t use_subject(struct lines *t, const struct mt_use *u, uint32_t context)
 {
-	return subject_id(t, &(struct subject){
+	return lines_subject(t, &(struct subject){
 		.process = u->entry_pc && t->one_kernel ? 0 : u->process,
 		.object = u->object, .field = u->field, .context = t->apart ? context : 0 });
 }
@@ -946,10 +748,10 @@ static void add_use(struct lines *t, const struct mt_use *u, struct share *s, st
 
 void lines_use(struct lines *t, const struct mt_use *u)
 {
-	uint32_t context = u->entry_pc ? find_context(t, u->entry_pc, u->number, u->cause) : 0;
+	uint32_t context = u->entry_pc ? lines_context(t, u->entry_pc, u->number, u->cause) : 0;
 	struct touch x = {
 		.pc = u->pc, .number = (u->line + t->shift) >> t->bits, .addr = u->line_addr,
-		.cpu = cpu_index(t, u->hdr.cpu), .subject = use_subject(t, u, context),
+		.cpu = lines_cpu(t, u->hdr.cpu), .subject = use_subject(t, u, context),
 		.offset = (uint16_t)u->offset, .width = (uint16_t)u->width,
 	};
 	struct share *s = find_share(t, &x);
@@ -964,9 +766,9 @@ void lines_use(struct lines *t, const struct mt_use *u)
 
 static void clear_share(struct lines *t, struct share *s)
 {
-	drop_table(&t->tables, s->tallies, s->bits);
+	tables_drop(&t->tables, s->tallies, s->bits);
 	s->bits = 1;
-	s->tallies = new_table(&t->tables, 1);
+	s->tallies = tables_new(&t->tables, 1);
 	s->n_tallies = 0;
 	memset(s->mask, 0, MASKS * t->words * sizeof(*s->mask));
 }

@@ -240,7 +240,25 @@ void lines_use(struct lines *t, const struct mt_use *u);
 /* What a move was for; undecided when the first time or the log does not tell. */
 enum move { MOVE_NONE, MOVE_UNDECIDED, MOVE_TRUE, MOVE_FALSE };
 
+/* ---- memory.c: what lines, shares and tallies stand in ------------------- */
+
 #define HUGE_PAGE (2u << 20)		/* bytes of a chunk */
+
+void pool_init(struct pool *p, size_t bytes);
+void pool_release(struct pool *p);
+
+/* Index of a new one, all zero. */
+uint32_t pool_new(struct pool *p);
+
+/*
+ * 1 << bits free tallies.  Big tables stand alone and must be dropped; the others
+ * side by side: dropped ones are used again, and all go with tables_release.
+ */
+#define ALONE_BITS 14
+
+struct tally *tables_new(struct tables *t, unsigned bits);
+void tables_drop(struct tables *t, struct tally *table, unsigned bits);
+void tables_release(struct tables *t);
 
 static inline void *pool_at(const struct pool *p, uint32_t i)
 {
@@ -272,6 +290,31 @@ static inline uint64_t line_paddr(const struct lines *t, const struct line *l)
 
 /* Fills in what the tally means. */
 struct site lines_site(const struct lines *t, const struct share *s, const struct tally *y);
+
+/* ---- subjects.c: in whose name an access is made ------------------------- */
+
+/* Each gives a number for what is the same, from 1, but of contexts from 0: none. */
+uint32_t lines_context(struct lines *t, uint64_t pc, uint32_t number, uint32_t cause);
+uint32_t lines_subject(struct lines *t, const struct subject *s);
+uint32_t lines_grain(struct lines *t, const struct grain *g, uint64_t hash);
+
+/* Of an access that knows its object or field: lines_subject, quick for what came up lately. */
+uint32_t lines_subject_of(struct lines *t, const struct cpu *c, const struct mt_access *a);
+
+/* hash for lines_grain.  Two steps before it, in this order, make it quick. */
+uint64_t lines_grain_hash(const struct lines *t, const struct grain *g);
+void lines_grain_prefetch(const struct lines *t, uint64_t hash);
+void lines_grain_prefetch_more(const struct lines *t, uint64_t hash);
+
+uint32_t lines_new_cpu(struct lines *t, uint32_t id);
+
+/* Index of a cpu in lines.cpu. */
+static inline uint32_t lines_cpu(struct lines *t, uint32_t id)
+{
+	if (id < 256 && t->low_cpu[id])
+		return t->low_cpu[id] - 1;
+	return lines_new_cpu(t, id);
+}
 
 static inline uint64_t lines_moves_key(uint32_t part, uint32_t context)
 {

@@ -200,10 +200,13 @@ static void collect(struct report *r)
 	r->refs = mt_xcalloc(n, sizeof(*r->refs));
 	for (uint32_t i = 0; i < t->lines.used; i++) {
 		const struct line *l = pool_at(&t->lines, i);
+		size_t first = r->n_refs;
 
 		for (uint32_t k = 0; report_wants(r->o, l) && k < l->share_room; k++)
 			if (line_share(t, l, k))
 				collect_share(r, line_share(t, l, k));
+		if (r->o->by == BY_USE)
+			report_rank_ages(r->sites + first, r->n_refs - first);
 	}
 }
 

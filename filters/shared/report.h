@@ -52,6 +52,12 @@ void report_rows(struct lines *t, const struct groups *g, const struct report_op
 void report_heat(struct lines *t, const struct groups *g, const struct report_options *o,
 		 struct mt_writer *out);
 void report_parts(struct lines *t, struct mt_writer *out);
+/*
+ * Ages of sites count over all lines, though only those of one line are compared:
+ * as a rank, from 1, they are the same in a part of the stream.
+ */
+void report_rank_ages(struct site *sites_of_a_line, size_t n);
+
 void report_use(const struct lines *t, const struct site *s, struct mt_writer *out);
 
 #endif

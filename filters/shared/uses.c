@@ -23,6 +23,26 @@ void report_use(const struct lines *t, const struct site *s, struct mt_writer *o
 	mt_writer_put(out, &u.hdr);
 }
 
+static int older(const void *pa, const void *pb)
+{
+	const struct site *const *a = pa, *const *b = pb;
+
+	return compare_numbers((*a)->age, (*b)->age);
+}
+
+void report_rank_ages(struct site *sites, size_t n)
+{
+	struct site **order = mt_xcalloc(n, sizeof(*order));
+
+	for (size_t i = 0; i < n; i++)
+		order[i] = &sites[i];
+	if (n)
+		qsort(order, n, sizeof(*order), older);
+	for (size_t i = 0; i < n; i++)
+		order[i]->age = (uint32_t)i + 1;
+	free(order);
+}
+
 /* Line by line. */
 static int by_age(const void *pa, const void *pb)
 {
@@ -55,7 +75,11 @@ void report_parts(struct lines *t, struct mt_writer *out)
 	}
 	if (n)
 		qsort(sites, n, sizeof(*sites), by_age);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		bool first = !i || sites[i].line != sites[i - 1].line;
+
+		sites[i].age = first ? 1 : sites[i - 1].age + 1;
 		report_use(t, &sites[i], out);
+	}
 	free(sites);
 }

@@ -127,30 +127,62 @@ void fcalls_take(const struct mt_hdr *rec)
 	count.with_value = 0;
 }
 
+/*
+ * What a frame has called: the function that has the pc of the frame above it.
+ * After a jump to another function that is the last one, which was not called.
+ */
+static void put_target(uint32_t process, uint64_t pc)
+{
+	const struct mt_symbol *s = mt_names_outer(&classic_defs, process, pc);
+
+	if (!s)
+		s = mt_names_symbol(&classic_defs, process, pc);
+	if (!s || !s->base)
+		return;
+	js_hex("target-pc", s->base);
+	js_string("target-info", mt_string(&s->hdr, 0));
+}
+
+static void put_frame(const struct mt_stack *s)
+{
+	bool call = s->frame == MT_stack_frame_call;
+	struct mt_out *text = js_scratch();
+
+	mt_names_frame(text, &classic_defs, s, mt_out_bytes);
+	js_hex(call ? "return-pc" : "target-pc", s->pc);
+	js_key(call ? "return-info" : "target-info");
+	js_put_scratch(text);
+}
+
 /* The long form of a call stack: of an access, so filter before with mt-filter --pc. */
 void call_stacks_take(const struct mt_hdr *rec)
 {
 	const struct mt_access *a = (const struct mt_access *)rec;
 	const struct mt_stack *s = rec->kind == MT_KIND_access ?
 		mt_names_stack(&classic_defs, a->stack) : NULL;
+	uint64_t pc;			/* of the frame above */
+	uint32_t process;
 
 	if (!s)
 		return;
+	pc = a->pc;
+	process = mt_names_process(&classic_defs, rec, pc);
 	js_item();
 	js_items_begin('{');
 	js_key("call-stack");
 	js_items_begin('[');
 	for (unsigned n = 0; s && n < FRAMES; n++, s = mt_names_stack(&classic_defs, s->parent)) {
-		struct mt_out *text = js_scratch();
+		bool call = s->frame == MT_stack_frame_call;
 
-		mt_names_frame(text, &classic_defs, s, mt_out_bytes);
 		js_item();
 		js_items_begin('{');
-		js_string("type", s->frame == MT_stack_frame_call ? "call" : "entry");
-		js_hex(s->frame == MT_stack_frame_call ? "return-pc" : "target-pc", s->pc);
-		js_key(s->frame == MT_stack_frame_call ? "return-info" : "target-info");
-		js_put_scratch(text);
+		js_string("type", call ? "call" : "entry");
+		if (call)
+			put_target(process, pc);
+		put_frame(s);
 		js_items_end('}');
+		pc = call ? s->pc : 0;	/* below an entry is what it interrupted, anywhere */
+		process = s->process;
 	}
 	js_items_end(']');
 	js_hex("filter-pc", a->pc);

@@ -125,6 +125,21 @@ const struct mt_object *js_object(uint32_t id)
 	return o && o->storage != MT_storage_file && o->storage != MT_storage_unknown ? o : NULL;
 }
 
+/* Behind the object: ".d_lockref.count", "[2]", "[1].next+0x4". */
+static void put_path(struct mt_out *text, const struct mt_field *f, uint64_t offset)
+{
+	const char *path = mt_string(&f->hdr, 1);
+
+	if (*path != '[')
+		mt_out_char(text, '.');
+	mt_out_str(text, path);
+	/* of one in a long array the offset is the first one's */
+	if (offset <= f->offset || strstr(path, "[]"))
+		return;
+	mt_out_char(text, '+');
+	mt_out_hex(text, offset - f->offset);
+}
+
 /* "(*(struct dentry)0xffff888000001000).d_lockref.count", or the address. */
 void js_address(const char *key, uint64_t addr, const struct js_side *s)
 {
@@ -139,8 +154,8 @@ void js_address(const char *key, uint64_t addr, const struct js_side *s)
 		mt_out_str(text, *type ? type : mt_string(&o->hdr, 0));
 		mt_out_char(text, ')');
 		mt_out_hex(text, o->addr);
-		mt_out_str(text, ").");
-		mt_out_str(text, mt_string(&f->hdr, 1));
+		mt_out_char(text, ')');
+		put_path(text, f, addr - o->addr);
 	} else if (o && addr >= o->addr) {
 		mt_out_str(text, *type ? type : mt_string(&o->hdr, 0));
 		mt_out_char(text, '+');

@@ -64,6 +64,16 @@ const char schema_views[] =
 "  ON n.pc = e.pc AND n.name IS e.name"
 " GROUP BY e.pc, e.name, x.run_id, x.type ORDER BY lines DESC, entry, x.type;"
 
+/* the same, by the class of the innermost lock that was held; NULL: of none */
+"CREATE VIEW miss_per_lock AS SELECT e.name AS entry, " HEX("e.pc", "pc") ", x.run_id, x.type,"
+" x.lock, sum(x.lines) AS lines, sum(x.moves) AS moves"
+" FROM (SELECT a.run_id, a.call_trace_tag AS tag, " TYPE " AS type, s.str AS lock,"
+"  count(DISTINCT a.host_addr >> 6) AS lines, count(*) AS moves FROM accesses a"
+"  LEFT JOIN labels l USING (label_id) LEFT JOIN locked_sections s ON s.id = a.locked_id"
+"  WHERE a.traffic AND a.call_trace_tag IS NOT NULL GROUP BY 1, 2, 3, 4) x"
+" JOIN calls e ON e.call_trace_tag = x.tag"
+" GROUP BY e.pc, e.name, x.run_id, x.type, x.lock ORDER BY lines DESC, entry, x.type, x.lock;"
+
 "CREATE VIEW miss_per_entry AS SELECT e.name AS entry, " HEX("e.pc", "pc") ", x.run_id, n.calls,"
 " sum(x.lines) AS lines, 1.0 * sum(x.lines) / n.calls AS lines_per_call, sum(x.moves) AS moves,"
 " sum(x.accesses) AS accesses"

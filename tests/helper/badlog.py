@@ -4,6 +4,7 @@
 
 usage: badlog.py list            the names, each with the message it must cause
        badlog.py NAME <log >bad  one of them; its checksums are right
+       badlog.py good <log       as those with varint-cut, but for the cut
        badlog.py sweep <log      mt-cat on every prefix and every flipped byte
        badlog.py peak FILE       mt-cat FILE; its peak memory in KiB on stderr
 
@@ -54,6 +55,23 @@ def bomb():
     return z.compress(bytes(50 << 20)) + z.flush()
 
 
+def one_access(**other):
+    """An access that takes a number from each part, some parts as given."""
+    raw = {"runs": b"\1\0", "control": b"\xfb", "pc": b"\2", "shape": b"\x08\1", "addr": b"\2",
+           "paddr": b"\2", "time": b"\2", "ids": b"\0\0\0"} | other
+    return parts(*raw.values())
+
+
+def cut_in(part, before=b""):
+    """
+    The last number of a part, of one byte or of nine, goes on where the part
+    ends: what stands behind it in the payload, the next part, would end it.
+    """
+    return {"varint-cut-%s-%d" % (part, n):
+            (lambda b, n=n: payload(b, one_access(**{part: before + b"\x82" * n})), SENSE)
+            for n in (1, 9)}
+
+
 ABSURD = "a block claims an absurd size"
 SENSE = "a block's records make no sense"
 PARTS = "a block's parts claim an absurd size"
@@ -98,6 +116,9 @@ BAD = {
     "index-too-long": (lambda b: sealed(b, coding=255, payload_size=0xFFFFFFFF),
                        "log ends inside its index"),
 }
+for cut in (cut_in("runs", b"\1"), cut_in("pc"), cut_in("shape", b"\x08"), cut_in("addr"),
+            cut_in("paddr"), cut_in("time"), cut_in("ids", b"\0\0")):
+    BAD.update(cut)
 
 
 def cat(data, *options):
@@ -164,7 +185,10 @@ def main():
         sweep(log)
         return
     blocks = split(log)
-    blocks[1] = BAD[sys.argv[1]][0](blocks[1])
+    if sys.argv[1] == "good":
+        blocks[1] = payload(blocks[1], one_access())
+    else:
+        blocks[1] = BAD[sys.argv[1]][0](blocks[1])
     sys.stdout.buffer.write(b"".join(blocks))
 
 

@@ -57,13 +57,13 @@ heat 62 offset[8] bytes[8] moves[8] loads[8] stores[8] object[4] field[4] reader
 diff 63 before[8] after[8] change[8] before_per_op[8] after_per_op[8] verdict[8]=verdict "report" "name" "value"
 set 64 misses[8] hits[8] lines[8] set[4] ways[4]
 miss 65 misses[8] addr[8]x paddr[8]x pc[8]x set[4] process[4] object[4] field[4] width[4] flags[4]|access_flag
-serial 55 instructions[8] cycles[8] waited[8] least[8] longest[8] acquires[8] contended[8] failed[8] moves[8] wait_moves[8] atomics[8] wait_atomics[8] mismatches[8] share[8] spread[8] start[8] addr[8]x pc[8]x pc2[8]x object[4] task[4] process[4] cpus[4] section[2]=serial_section read[2] by[4]|serial_by "name" "by_cpu"
+serial 55 instructions[8] cycles[8] waited[8] least[8] longest[8] acquires[8] contended[8] failed[8] moves[8] wait_moves[8] atomics[8] wait_atomics[8] mismatches[8] share[8] spread[8] start[8] number[8] addr[8]x pc[8]x pc2[8]x object[4] task[4] process[4] cpus[4] section[2]=serial_section read[2] by[4]|serial_by "name" "by_cpu"
 work 56 total_instructions[8] total_cycles[8] total_moves[8] total_atomics[8] total_waited[8] waited_moves[8] waited_atomics[8] total_mismatches[8] unheld[8] n_cpus[8]
 scaling 57 cores[8] speedup[8] speedup_max[8] share[8] addr[8]x model[8]=scaling_model "name"
 guard 58 loads[8] stores[8] write_loads[8] write_stores[8] read_loads[8] read_stores[8] hidden[8] share[8] access_share[8] offset[8] "name" "ctype" "path"
 locked 59 loads[8] stores[8] moves[8] atomics[8] pc[8]x pc2[8]x addr[8]x offset[8] object[4] task[4] process[4] section[2]=serial_section held[2]=held "name" "ctype" "path"
 syscall 50 lines[8] calls[8] cut[8] most[8] moves[8] loads[8] stores[8] atomics[8] entry_pc[8]x pc[8]x number[4] cause[4]=entry_cause process[4] by[4]=syscall_by "operation"
-abstract 51 id[4] access[4]=var_access "name" "var"
+abstract 51 number[8] id[4] access[4]=var_access "name" "var"
 unexpected 52 bytes[8] pairs[8] most[8] conflicts[8] id[4] id2[4] by[8]=unexpected_by "name" "name2"
 testcase 53 number[8] conflicts[8] bytes[8] accesses[8] mode[8]=mode "name"
 conflict 54 addr[8]x paddr[8]x bytes[8] pc[8]x pc2[8]x number[8] id[4] id2[4] cpu2[4] pairs[4] object[4] object2[4] field[4] field2[4] stack[4] stack2[4] process[4] process2[4] flags[4]|access_flag flags2[4]|access_flag
@@ -76,7 +76,7 @@ SETS = """
 mode off movement scope kernel all
 machine user system
 order exact approximate
-option calls locked cold icount reproducible always
+option calls locked cold icount reproducible always lossy
 vcpu_index callback current
 access_flag load store atomic kernel moved split frame
 call_op call ret
@@ -91,7 +91,7 @@ lock_op acquire acquired release failed
 scope_op enter leave
 gc_op create retire
 epoch_op begin end
-drop_reason full closed threads guest killed unknown damaged
+drop_reason full closed threads guest killed unknown damaged slow
 classic_entry none label access host fcall segment call lock task sched machine appdata
 sharing none read true false mixed
 shared_by line object ctype field pc site entry task address

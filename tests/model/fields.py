@@ -158,4 +158,5 @@ def main():
     print(len(structs))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -79,8 +79,8 @@ class Log:
                      (self.objects, addr, storage, addr, rnd.choice(["", "struct s"])))
         flags = rnd.choice(["load", "store", "load+store"]) + rnd.choice(["", "+moved", "+atomic",
                                                                          "+moved+atomic"])
-        self.put("access", cpu, "pc=%#x addr=%#x width=4 flags=%s object=%d field=%d" %
-                 (rnd.choice([0, 0x40, 0x44, (1 << 63) + 5]), addr, flags,
+        self.put("access", cpu, "pc=%#x addr=%#x paddr=%#x width=4 flags=%s object=%d field=%d" %
+                 (rnd.choice([0, 0x40, 0x44, (1 << 63) + 5]), addr, addr << 9, flags,
                   rnd.choice([self.live[addr], self.live[addr], 0]),
                   rnd.choice([0, 0, 1, 2, 3]) if addr != 0x7000 else 0))
 

@@ -4,6 +4,7 @@
 
 mscan.py LOG DIR [BUG,BUG...|all]   compares DIR/DOCUMENT.json, all that are
 there, with what the log says; status 1 and a line for each that differs.
+MSCAN_KERNEL: a C text of variables and the ELF file made of it, if the log has any.
 mscan.py --bugs                     names of the original's errors
 
 Each error of the original that was corrected is a name in BUGS: without it the
@@ -15,10 +16,14 @@ import json
 import os
 import re
 import struct
+import subprocess
 import sys
 
+import fields
+
 BUGS = """by-tid stale-outside missed-start virtual-lines resume-pc first-to-last last-appdata
-start-address started-in-run cpu-scopes byte-length one-epoch scope-mode idle-locks address-spaces""".split()
+start-address started-in-run cpu-scopes byte-length one-epoch scope-mode idle-locks address-spaces
+percpu-notype static-types""".split()
 bugs = set()
 
 START, DONE, VALUE, RESUME, PAUSE = 1, 2, 3, 4, 5
@@ -318,6 +323,63 @@ class CallStacks(Analysis):
 
 # ---- objects, and who shares them ------------------------------------------------
 
+class Kernel:
+    """Variables as the C text declares them, and where nm and pahole say that they are."""
+    def __init__(self, text, elf):
+        self.structs, self.types, self.statics, self.template = {}, {}, [], []
+        if not text:
+            return
+        for s in fields.parse(subprocess.check_output(["pahole", "-E", elf], text=True).splitlines()):
+            self.structs[s.name] = s
+        with open(text) as f:
+            for d in re.findall(r"^(?:PERCPU |static )?((?:struct \w+|long int) \*?)(\w+)(?:\[(\d+)\])?;$", f.read(), re.M):
+                self.types[d[1]] = d[0].strip(), int(d[2] or 0)
+        rows = [line.split() for line in subprocess.check_output(["nm", "-S", elf], text=True).splitlines()]
+        at = {r[-1]: int(r[0], 16) for r in rows}
+        for r in rows:
+            if r[-1] in self.types:
+                o = int(r[0], 16), int(r[1], 16), r[-1]
+                if at["__per_cpu_start"] <= o[0] < at["__per_cpu_end"]:
+                    self.template.append((o[0] - at["__per_cpu_start"], *o[1:]))
+                else:
+                    self.statics.append((0, *o, False, 0))
+        self.objects = list(self.statics)
+
+    def segment(self, base):
+        if "percpu-notype" not in bugs:
+            self.objects += [(0, base + start, n, name, False, 0) for start, n, name in self.template]
+
+    def at(self, addr):
+        return next((o for o in self.objects if o[1] <= addr < o[1] + o[2]), None)
+
+    def path(self, ctype, count, at, size):
+        """(of the element, of what it has there, bytes into that)"""
+        index, part = "", ""
+        if count:
+            index, at = "[%d]" % (at // (size // count)), at % (size // count)
+        s = self.structs.get(ctype.replace("struct ", ""))
+        if s:
+            part, start = fields.resolve(s, at, 1)[0][:2]
+            at = 0 if "[]" in part else at - start	# which of many is not said
+        return index, ("." if part else "") + part, at
+
+    def place(self, o, addr, more=0):
+        """The original's way to write it, and more bytes; what is not of a known type has none."""
+        ctype, count = self.types.get(o[3], ("struct " + o[3], 0))
+        known = o[3] in self.types or (ctype.split()[1] in self.structs and o[2] == 48)
+        if not known or (o[3] in self.types and "static-types" in bugs):
+            return "%s+0x%x" % (o[3], addr - o[1] + more)
+        index, part, rest = self.path(ctype, count, addr - o[1], o[2])
+        rest += more if "[]" not in part else 0
+        whole = ctype + ("[%d]" % count if count else "")
+        if not index and not part:
+            return "%s+0x%x" % (whole, rest)
+        return "(*(%s)0x%x)%s%s%s" % (whole, o[1], index, part, "+0x%x" % rest if rest else "")
+
+
+kernel = Kernel(*os.environ.get("MSCAN_KERNEL", " ").split(" "))
+
+
 class Labels:
     """Objects as a list; the innermost one is the last but for blocks."""
     def __init__(self):
@@ -339,7 +401,7 @@ class Labels:
             for o in self.live:
                 if o[4] == block and o[1] <= addr < o[1] + o[2]:
                     return o
-        return None
+        return kernel.at(addr)
 
 
 class WithLabels(Analysis):
@@ -353,7 +415,7 @@ class WithLabels(Analysis):
 
     def place(self, addr):
         o = self.labels.at(addr)
-        return "%s+0x%x" % (o[3], addr - o[1]) if o else "0x%x" % addr
+        return kernel.place(o, addr) if o else "0x%x" % addr
 
 
 class SharedAddresses(WithLabels):
@@ -369,7 +431,7 @@ class SharedAddresses(WithLabels):
 
     def part(self, r, p):
         o = self.labels.at(p.addr)
-        key = p.addr, o[0] if o else 0
+        key = p.addr, o if o else 0
         row = self.rows.setdefault(key, (o[3] if o else "", self.place(p.addr), collections.Counter(),
                                          [0] * self.cpus))
         row[2]["0x%x" % p.pc] += 1
@@ -733,8 +795,11 @@ DOCUMENTS = {
 def answers(log, names):
     state = State()
     all_ = {name: DOCUMENTS[name](state) for name in names}
+    kernel.objects = list(kernel.statics)
     for r in entries(log):
         state.note(r)
+        if r.kind == 5:
+            kernel.segment(struct.unpack_from("<Q", r.body)[0])
         for a in all_.values():
             if state.ends:
                 a.run_ends()
@@ -824,14 +889,32 @@ READERS = {
 }
 
 
+def misnamed(document):
+    """Places in variables that a document calls something else: bytes of an access are
+    in the field that it begins in."""
+    if isinstance(document, list):
+        return [x for d in document for x in misnamed(d)]
+    if not isinstance(document, dict):
+        return []
+    found = [x for d in document.values() for x in misnamed(d)]
+    addr = number(document.get("rawaddr", "0x0"))
+    o = kernel.at(addr)
+    begins = range(max(addr - 15, o[1]), addr + 1) if o else []
+    if o and document["addr"] not in [kernel.place(o, a, addr - a) for a in begins]:
+        found.append(document["addr"])
+    return found
+
+
 def compare(log, directory):
     names = [n for n in DOCUMENTS if os.path.exists("%s/%s.json" % (directory, n))]
     wanted, status = answers(log, names), 0
     for name in names:
         with open("%s/%s.json" % (directory, name)) as f:
-            got = READERS[name](json.load(f)[name])
-        if got != wanted[name]:
-            print(name, "differs")
+            document = json.load(f)[name]
+        got = READERS[name](document)
+        wrong = misnamed(document)
+        if got != wanted[name] or wrong:
+            print(name, "differs", *wrong[:3])
             if os.environ.get("MSCAN_SHOW"):
                 print("  want", wanted[name], "\n  got ", got)
             status = 1

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 """Logs of the original mtrace as a kernel on a few cpus would make them.
 
-random-classic.py SEED KIND MODE [STEPS]
+random-classic.py SEED KIND MODE [STEPS [SYMBOLS]]
 
 KIND tame: nothing happens that one of the original's bugs makes wrong: one run
 in which all calls begin and end, accesses only inside of calls and within a
 line, one virtual address for each place, at most one interrupt at a time,
 locks and epochs that do not nest.
 KIND wild: what real logs have beside that.  MODE: movement, scope or kernel.
+SYMBOLS, as nm -S writes them: variables that are touched, too, those of the
+per-cpu template in each cpu's copy.
 """
 import importlib.util
 import os
@@ -24,6 +26,7 @@ K = 0xffff888000000000			# heap, then pages, then objects under deferred freeing
 ALIAS = 0xffffc90000000000		# the same memory once more
 HOST = 0x7f0000000000			# K in QEMU
 GC = 0x40000
+PERCPU = 0x500000			# a copy each 64 KiB
 STRIDE = 512 * 64			# lines so far apart fall into one set
 USER = 0x400000
 TEXT = 0xffffffff81000000
@@ -42,8 +45,18 @@ class Task:
         self.tid, self.stack, self.epochs, self.scopes, self.cpu = tid, None, 0, 0, None
 
 
+def variables(text):
+    """Of what nm -S writes: [(address, bytes)], the same from the template's start, and its bytes."""
+    rows = [line.split() for line in text.splitlines()]
+    at = {r[-1]: int(r[0], 16) for r in rows}
+    start, end = at.get("__per_cpu_start", 0), at.get("__per_cpu_end", 0)
+    every = [(int(r[0], 16), int(r[1], 16)) for r in rows if len(r) == 4 and r[2] in "bBdD"]
+    return ([v for v in every if not start <= v[0] < end],
+            [(a - start, n) for a, n in every if start <= a < end], end - start)
+
+
 class Guest:
-    def __init__(self, seed, wild, mode):
+    def __init__(self, seed, wild, mode, symbols=""):
         self.r = r = random.Random(seed)
         self.wild, self.mode = wild, mode
         self.out, self.count, self.tags = [], 0, 0
@@ -56,6 +69,7 @@ class Guest:
         self.lock_holders = {}
         self.on = False
         self.runs = 0
+        self.statics, self.percpu, self.template = variables(symbols)
 
     # ---- entries of the log
 
@@ -90,6 +104,9 @@ class Guest:
         for t in self.tasks:
             self.put(8, 0, struct.pack("<QQI64s", t.tid, t.tid, 1, self.text("task")))
         for cpu in range(self.n_cpus):
+            if self.percpu:
+                base = K + PERCPU + 0x10000 * cpu
+                self.put(5, 0, struct.pack("<QQHI", base, base + self.template, cpu, 4))
             self.schedule(cpu)
 
     def schedule(self, cpu):
@@ -166,6 +183,20 @@ class Guest:
             at = 0x10000 + 8 * r.randrange(1024)
         return (ALIAS if self.wild and r.random() < .1 else K) + at, at
 
+    def variable_at(self, cpu):
+        """A part of a variable: address, place and width."""
+        r = self.r
+        if r.random() < .5:
+            start, nbytes = r.choice(self.statics)
+            base = HOST - ALIAS
+        else:
+            start, nbytes = r.choice(self.percpu)
+            start += K + PERCPU + 0x10000 * r.choice([cpu, cpu, r.randrange(self.n_cpus)])
+            base = HOST - K
+        width = r.choice([w for w in (1, 2, 4, 8, 16) if w <= nbytes])
+        addr = start + r.randrange(nbytes - width + 1)
+        return addr, addr + base - HOST, width
+
     def access(self, cpu):
         r, s = self.r, self.current(cpu)
         if not self.on or (not s and not self.wild):
@@ -174,7 +205,9 @@ class Guest:
             return
         addr, at = self.place(cpu)
         width = 8
-        if self.wild and r.random() < .3:
+        if self.statics and r.random() < .5:
+            addr, at, width = self.variable_at(cpu)
+        elif self.wild and r.random() < .3:
             shift = r.randrange(8)
             width = r.choice([1, 2, 4, 8, 16])
             addr, at = addr + shift, at + shift
@@ -366,4 +399,8 @@ class Guest:
 
 if __name__ == "__main__":
     steps = int(sys.argv[4]) if len(sys.argv) > 4 else 600
-    sys.stdout.buffer.write(Guest(int(sys.argv[1]), sys.argv[2] == "wild", sys.argv[3]).run(steps))
+    symbols = ""
+    if len(sys.argv) > 5:
+        with open(sys.argv[5]) as f:
+            symbols = f.read()
+    sys.stdout.buffer.write(Guest(int(sys.argv[1]), sys.argv[2] == "wild", sys.argv[3], symbols).run(steps))

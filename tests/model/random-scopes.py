@@ -14,6 +14,11 @@ steps = int(sys.argv[3]) if len(sys.argv) > 3 else 150
 KERNEL = 0xffff888000000000
 
 
+def spread(at):
+    """Four words here, four there, so that parts of a log have some each."""
+    return at // 32 * 0x2000 + at % 32
+
+
 class Log:
     def __init__(self, seed):
         self.rnd = rnd = random.Random(seed)
@@ -78,7 +83,7 @@ class Log:
             self.say("scope cpu=%d op=leave", cpu)
 
     def gc(self, cpu):
-        addr = KERNEL + 16 * self.rnd.randrange(self.words)
+        addr = KERNEL + spread(16 * self.rnd.randrange(self.words))
         dice = self.rnd.random()
         if dice < 0.35:
             self.say('gc cpu=%d op=create addr=%#x bytes=%d ctype=%s', cpu, addr,
@@ -98,7 +103,7 @@ class Log:
                  self.rnd.randint(1, 2))
 
     def access(self, cpu):
-        paddr = 8 * self.rnd.randrange(self.words) + self.rnd.choice([0, 0, 4, 6])
+        paddr = spread(8 * self.rnd.randrange(self.words)) + self.rnd.choice([0, 0, 4, 6])
         self.say("access cpu=%d pc=%#x addr=%#x paddr=%#x width=%d flags=%s object=%d stack=%d", cpu,
                  self.rnd.choice([0x400000, 0x400010, 0xffffffff81000000, 0xffffffff81000040]),
                  self.rnd.choice([KERNEL, KERNEL, KERNEL, 0]) + paddr, paddr,

@@ -9,6 +9,7 @@ Keeps the access of each byte of each scope, and compares all pairs of scopes.
 Prints the rows as mt-tojson would.  Written from mt-scopes(1).
 """
 import argparse
+import itertools
 import sys
 
 from running import Running, Runs, row, streams
@@ -192,9 +193,9 @@ def report_pairs(kept, size):
             put_conflict(c, one=x.id, two=y.id)
 
 
-def list_scope(s):
+def list_scope(s, number):
     for v in sorted(s.vars) or [None]:
-        row("abstract", cpu=s.cpu, time=s.time, id=s.id, access=s.vars[v] if v else "none",
+        row("abstract", cpu=s.cpu, time=s.time, number=number, id=s.id, access=s.vars[v] if v else "none",
             name=s.name, var=v or "")
 
 
@@ -202,10 +203,11 @@ def analyse(records):
     running, runs, kept = Running(), Runs(), []
     size, guest = records[0]["line"], records[0]["machine"] == "system"
     test, sides, judged = None, {}, 0
+    numbers = itertools.count(1)
 
     def closed(s):
         if options.list:
-            list_scope(s)
+            list_scope(s, next(numbers))
         elif s.vars:
             kept.append(s)
 

@@ -3,7 +3,7 @@
 """The answer of mt-sets, found the slow and obvious way.
 
 usage: mt-tojson <stream | sets.py [--sets N] [--ways N] [--line N]
-                                   [--policy lru|fifo] [--index physical|virtual]
+                                   [--policy lru|fifo] [--index physical|virtual] [--per-run]
 
 Keeps each set as a list, the line to go first at its front, and prints the rows
 of mt-sets --misses as mt-tojson would.  Written from mt-sets(1).
@@ -12,12 +12,15 @@ import argparse
 import json
 import sys
 
+from running import Runs
+
 parser = argparse.ArgumentParser()
 parser.add_argument("--sets", type=int, default=512)
 parser.add_argument("--ways", type=int, default=8)
 parser.add_argument("--line", type=int, default=64)
 parser.add_argument("--policy", default="lru")
 parser.add_argument("--index", default="physical")
+parser.add_argument("--per-run", action="store_true")
 options = parser.parse_args()
 
 U64 = 1 << 64
@@ -35,8 +38,12 @@ def pieces(access):
 
 
 def report(records):
-    caches, hits, misses, first, process = {}, {}, {}, {}, {}
+    caches, hits, misses, first, process, runs = {}, {}, {}, {}, {}, Runs()
     for r in records:
+        if options.per_run and any(runs.change(r)):
+            put_rows(hits, misses, first)
+            hits, misses, first = {}, {}, {}
+        runs.note(r)
         if r["type"] == "switch":
             process[r["cpu"]] = r["process"]
         if r["type"] != "access":
@@ -57,15 +64,20 @@ def report(records):
                    r["field"], width)
             misses[key] = misses.get(key, 0) + 1
             first.setdefault(key, (paddr, r["flags"]))
+    put_rows(hits, misses, first)
 
+
+def put_rows(hits, misses, first):
     def line_of(key):
         return (key[2] if options.index == "virtual" else first[key][0]) // options.line
     rows = []
-    for cpu, number in caches:
+    for cpu, number in {k[:2] for k in [*hits, *misses]}:
         mine = [k for k in misses if k[:2] == (cpu, number)]
         rows.append((-sum(misses[k] for k in mine), cpu, number,
                      len({(line_of(k), first[k][0] // options.line) for k in mine})))
     for count, cpu, number, lines in sorted(rows):
+        if not count:
+            continue
         print(json.dumps({
             "type": "set", "cpu": cpu, "time": 0, "misses": -count,
             "hits": hits.get((cpu, number), 0), "lines": lines, "set": number,

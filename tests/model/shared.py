@@ -185,10 +185,9 @@ def make_sites(lines):
                 "offset": (moved or ts)[0].offset,
                 "flags": [f for f in FLAGS if f != "moved" and any(f in t.flags for t in ts)],
             })
-    made = sorted(sites, key=lambda s: s["made"])
-    moved = sorted((s for s in sites if s["moves"]), key=lambda s: s["moved"])
-    for s in sites:
-        s["age"] = moved.index(s) if s["moves"] else (1 << 31) + made.index(s)
+    of_line = {}
+    for s in sorted(sites, key=lambda s: (0, s["moved"]) if s["moves"] else (1, s["made"])):
+        of_line[s["line"]] = s["age"] = of_line.get(s["line"], 0) + 1
     return sites
 
 

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* What pipes can do beyond read and write. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "mt_pipe.h"
+
+#define HUGE_PAGE ((size_t)2 << 20)	/* of x86-64 */
+
+void mt_wait_for(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	(void)poll(&p, 1, -1);
+}
+
+bool mt_is_pipe(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+/* ---- areas --------------------------------------------------------------- */
+
+static void *reserve(size_t size)
+{
+	unsigned char *p = mmap(NULL, size + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t front;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	front = -(uintptr_t)p % HUGE_PAGE;
+	if (front)
+		munmap(p, front);
+	munmap(p + front + size, HUGE_PAGE - front);
+	return p + front;
+}
+
+static long faults(void)
+{
+	struct rusage r;
+
+	return getrusage(RUSAGE_THREAD, &r) == 0 ? r.ru_minflt : 0;
+}
+
+/* Are its first two pages one?  The others will be as these are. */
+static bool is_huge(volatile unsigned char *p)
+{
+	long before = faults();
+
+	p[0] = 0;
+	p[HUGE_PAGE / 2] = 0;
+	return faults() - before <= 1;
+}
+
+void mt_area_free(struct mt_area *a)
+{
+	if (a->at)
+		munmap(a->at, a->size);
+	*a = (struct mt_area){ 0 };
+}
+
+bool mt_area_renew(struct mt_area *a, size_t size)
+{
+	size = (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	if (a->size != size) {
+		mt_area_free(a);
+		a->at = reserve(size);
+		a->size = size;
+	}
+	if (a->at && mmap(a->at, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED &&
+	    madvise(a->at, size, MADV_HUGEPAGE) == 0 && is_huge(a->at))
+		return true;
+	mt_area_free(a);
+	return false;
+}
+
+size_t mt_give(int fd, const void *bytes, size_t len)
+{
+	struct iovec rest = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = len };
+
+	while (rest.iov_len) {
+		ssize_t n = vmsplice(fd, &rest, 1, 0);
+
+		if (n > 0) {
+			rest.iov_base = (char *)rest.iov_base + n;
+			rest.iov_len -= (size_t)n;
+		} else if (n < 0 && errno == EAGAIN) {
+			mt_wait_for(fd, POLLOUT);
+		} else if (n == 0 || errno != EINTR) {
+			break;
+		}
+	}
+	return len - rest.iov_len;
+}
+
+/* ---- from pipe to pipe ------------------------------------------------------ */
+
+long mt_pipe_peek(int from, int to, size_t len)
+{
+	for (;;) {
+		ssize_t n = tee(from, to, len, 0);
+
+		if (n >= 0)
+			return n;
+		if (errno == EAGAIN)
+			mt_wait_for(from, POLLIN);
+		else if (errno != EINTR)
+			return -1;
+	}
+}
+
+/* What is to be moved stands there: only the other side can be the one to wait for. */
+long mt_pipe_move(int from, int to, size_t len)
+{
+	for (;;) {
+		ssize_t n = splice(from, NULL, to, NULL, len, 0);
+
+		if (n >= 0)
+			return n;
+		if (errno == EAGAIN)
+			mt_wait_for(to, POLLOUT);
+		else if (errno != EINTR)
+			return -1;
+	}
+}
+
+long mt_pipe_drop(int from, size_t len)
+{
+	static int nowhere = -1;
+
+	if (nowhere < 0)
+		nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	return nowhere < 0 ? -1 : mt_pipe_move(from, nowhere, len);
+}
