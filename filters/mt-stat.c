@@ -120,22 +120,6 @@ static void note_place(const struct mt_access *a)
 	st.with_field += a->field != 0;
 }
 
-static void note_access(const struct mt_access *a, struct cpu *c)
-{
-	unsigned both = MT_access_flag_load | MT_access_flag_store;
-	unsigned what = a->flags & both;
-
-	st.loads += what == MT_access_flag_load;
-	st.stores += what == MT_access_flag_store;
-	st.both += what == both;
-	st.atomic += (a->flags & MT_access_flag_atomic) != 0;
-	st.kernel += (a->flags & MT_access_flag_kernel) != 0;
-	st.moved += (a->flags & MT_access_flag_moved) != 0;
-	st.split += (a->flags & MT_access_flag_split) != 0;
-	c->accesses++;
-	c->moves += (a->flags & MT_access_flag_moved) != 0;
-	note_place(a);
-}
 
 /* Names beyond the first ones go together, as with places. */
 static void note_appdata(const struct mt_appdata *a)
@@ -152,7 +136,7 @@ static void note_appdata(const struct mt_appdata *a)
 }
 
 /* Only events run on a cpu: context and reports may carry any cpu and time. */
-static void note_event(const struct mt_hdr *rec)
+static struct cpu *note_event(const struct mt_hdr *rec)
 {
 	struct cpu *c = cpu_of(rec->cpu);
 
@@ -161,8 +145,22 @@ static void note_event(const struct mt_hdr *rec)
 		c->first = rec->time;
 	if (rec->time > c->last)
 		c->last = rec->time;
-	if (rec->kind == MT_KIND_access)
-		note_access((const struct mt_access *)rec, c);
+	return c;
+}
+
+/* Nearly all records are accesses: n that stand behind each other. */
+static void note_accesses(const struct mt_access *a, size_t n)
+{
+	st.kinds[MT_KIND_access] += n;
+	st.bytes += n * sizeof(*a);
+	for (size_t i = 0; i < n; i++) {
+		struct cpu *c = note_event(&a[i].hdr);
+
+		c->accesses++;
+		c->moves += (a[i].flags & MT_access_flag_moved) != 0;
+		st.with_flags[a[i].flags % FLAG_SETS]++;
+		note_place(&a[i]);
+	}
 }
 
 static void note(const struct mt_hdr *rec)
@@ -172,7 +170,7 @@ static void note(const struct mt_hdr *rec)
 	st.kinds[rec->kind]++;
 	st.bytes += rec->size;
 	if (t && t->class == MT_CLASS_event)
-		note_event(rec);
+		(void)note_event(rec);
 	if (rec->kind == MT_KIND_object) {
 		note_object((const struct mt_object *)rec);
 	} else if (rec->kind == MT_KIND_appdata) {
@@ -272,6 +270,10 @@ int main(int argc, char **argv)
 	mt_open_output(&out, &in);
 
 	while ((got = mt_reader_next(&in, &rec)) > 0) {
+		if (rec->kind == MT_KIND_access) {
+			note_accesses((const struct mt_access *)rec, 1 + mt_reader_run(&in));
+			continue;
+		}
 		if (rec->kind == MT_KIND_begin)
 			clear();
 		if (per_run)

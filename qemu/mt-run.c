@@ -413,6 +413,8 @@ static void become_program(const struct launch_command *c, const int keep[2])
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 	for (int i = 0; i < 2; i++)
 		fcntl(keep[i], F_SETFD, 0);
+	/* Who kills us in a way that we cannot pass on does not want the program to go on alone. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigprocmask(SIG_SETMASK, &inherited.mask, NULL);
 	execve(c->argv[0], c->argv, c->envp);
 	mt_warn("%s: %s", c->argv[0], strerror(errno));

@@ -74,6 +74,12 @@ mt-run -o usr.mt sh usr.sh >ready & pid=$!
 wait $pid
 [ $? -eq 3 ] && [ "$(cat out)" = caught ]; ok $? 'a signal to mt-run is the program'\''s'
 
+mt-run -o nine.mt sh usr.sh >ready & pid=$!
+{ read -r _; kill -9 $pid; timeout 8 cat; } <ready >out
+ok $? 'kill -9 of mt-run ends its program'
+wait $pid 2>/dev/null
+healthy nine.mt 'in order: the log is whole'
+
 (trap '' USR1; mt-run -o ign.mt sh -c 'kill -USR1 $$; echo alive') >out
 [ "$(cat out)" = alive ]; ok $? 'an ignored signal stays ignored'
 

@@ -106,6 +106,11 @@ PY
 	done
 	ok "$bad" "$p: input cut anywhere fails with one line"
 
+	# a record of kind 0 and size 0, which must not be taken for one that there is
+	{ head -c -48 whole; head -c 1024 /dev/zero; } | timeout 10 "$p" $a >out 2>err
+	s=$?
+	[ $s -eq 1 ] && grep -q 'not a record' err; ok $? "$p: zeros in the place of records end it"
+
 	usage "$path" "$a"
 
 	# Allocation number i fails, for the first forty: status 1 and a line, or

@@ -67,9 +67,22 @@ void mt_area_free(struct mt_area *a)
 	*a = (struct mt_area){ 0 };
 }
 
+/*
+ * Up to a huge page; but for the few bytes that a block is longer than some of
+ * those another one would be zeroed for nothing.
+ */
+static size_t round_up(size_t size)
+{
+	const size_t page = 4096, rest = size % HUGE_PAGE;
+
+	if (size > HUGE_PAGE && rest <= HUGE_PAGE / 16)
+		return (size + page - 1) & ~(page - 1);
+	return (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+}
+
 bool mt_area_renew(struct mt_area *a, size_t size)
 {
-	size = (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	size = round_up(size);
 	if (a->size != size) {
 		mt_area_free(a);
 		a->at = reserve(size);

@@ -36,16 +36,30 @@ static void put_kinds(const struct stat *st, struct mt_writer *out)
 	}
 }
 
+/* Accesses whose flags in mask are those of has. */
+static uint64_t with(const struct stat *st, unsigned mask, unsigned has)
+{
+	uint64_t n = 0;
+
+	for (unsigned flags = 0; flags < FLAG_SETS; flags++)
+		n += (flags & mask) == has ? st->with_flags[flags] : 0;
+	return n;
+}
+
 static void put_accesses(const struct stat *st, struct mt_writer *out)
 {
+	static const struct { unsigned flag; const char *name; } single[] = {
+		{ MT_access_flag_atomic, "accesses atomic" }, { MT_access_flag_kernel, "accesses kernel" },
+		{ MT_access_flag_moved, "accesses moved" }, { MT_access_flag_split, "accesses split" },
+	};
+	const unsigned both = MT_access_flag_load | MT_access_flag_store;
+
 	put(out, st->kinds[MT_KIND_access], "accesses", "");
-	put(out, st->loads, "accesses load", "");
-	put(out, st->stores, "accesses store", "");
-	put(out, st->both, "accesses load+store", "");
-	put(out, st->atomic, "accesses atomic", "");
-	put(out, st->kernel, "accesses kernel", "");
-	put(out, st->moved, "accesses moved", "");
-	put(out, st->split, "accesses split", "");
+	put(out, with(st, both, MT_access_flag_load), "accesses load", "");
+	put(out, with(st, both, MT_access_flag_store), "accesses store", "");
+	put(out, with(st, both, both), "accesses load+store", "");
+	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
+		put(out, with(st, single[i].flag, single[i].flag), single[i].name, "");
 	put(out, st->judged, "accesses judged by the tracer", "");
 }
 

@@ -20,6 +20,8 @@ struct cpu {
 #define NAMES_MAX 24
 #define PLACES_MAX (NAMES_MAX + 1 + MT_storage_unknown)
 
+#define FLAG_SETS 64			/* of access flags, up to split: all that is counted */
+
 struct place {
 	const char *storage;
 	char *name;			/* or NULL */
@@ -30,7 +32,7 @@ struct place {
 struct stat {
 	uint64_t kinds[KINDS];
 	uint64_t bytes;
-	uint64_t loads, stores, both, atomic, kernel, moved, split;
+	uint64_t with_flags[FLAG_SETS];	/* accesses with just these flags */
 	uint64_t runs, drops, dropped;
 	uint64_t judged, instructions;	/* as the tracer's end says */
 	struct mt_table cpu_index;	/* cpu -> index in cpus, plus 1 */
