@@ -106,6 +106,14 @@ static void add_names(const struct mt_hdr *rec, const struct mt_type *t)
 	}
 }
 
+static void end_line(void)
+{
+	char *to = mt_out_room(&out, 2);
+
+	memcpy(to, "}\n", 2);
+	mt_out_end(&out, to + 2);
+}
+
 static void write_with_names(const struct mt_hdr *rec)
 {
 	const struct mt_type *t = mt_type_of(rec->kind);
@@ -115,7 +123,7 @@ static void write_with_names(const struct mt_hdr *rec)
 	mt_json_fields(&out, rec);
 	if (t && t->class != MT_CLASS_definition)
 		add_names(rec, t);
-	mt_out_bytes(&out, "}\n", 2);
+	end_line();
 }
 
 /* ---- main -------------------------------------------------------------- */
@@ -162,7 +170,7 @@ int main(int argc, char **argv)
 			write_with_names(rec);
 		} else {
 			mt_json_fields(&out, rec);
-			mt_out_bytes(&out, "}\n", 2);
+			end_line();
 		}
 	if (classic)
 		classic_end();		/* a cut stream still gives a whole document */
