@@ -56,29 +56,23 @@ static inline char *mt_put_dec(char *to, uint64_t n)
 	return to;
 }
 
-/* The low 32 bits as 8 hex digits, in memory order, without a loop. */
-static inline uint64_t mt_hex8(uint64_t n)
-{
-	uint64_t nibbles, letters;
-
-	n = __builtin_bswap32((uint32_t)n);
-	nibbles = (n & 0xffff) | (n & 0xffff0000) << 16;
-	nibbles = (nibbles | nibbles << 8) & 0x00ff00ff00ff00ffull;
-	nibbles = (nibbles >> 4 & 0x000f000f000f000full) | (nibbles & 0x000f000f000f000full) << 8;
-	letters = (nibbles + 0x0606060606060606ull) >> 4 & 0x0101010101010101ull;
-	return nibbles + 0x3030303030303030ull + letters * ('a' - '0' - 10);
-}
+typedef unsigned char mt_bytes __attribute__((vector_size(16)));
+typedef uint64_t mt_words __attribute__((vector_size(16)));
 
 /* 0x1f, without leading zeros; writes up to 16 digits wherever it stops. */
 static inline char *mt_put_hex(char *to, uint64_t n)
 {
-	unsigned skip = n ? (unsigned)__builtin_clzll(n) / 4 : 15;
-	unsigned __int128 digits = (unsigned __int128)mt_hex8(n) << 64 | mt_hex8(n >> 32);
+	const unsigned skip = n ? (unsigned)__builtin_clzll(n) / 4 : 15;
+	const uint64_t bytes = __builtin_bswap64(n << 4 * skip);
+	const mt_bytes high = (mt_bytes)(mt_words){ bytes >> 4 & 0x0f0f0f0f0f0f0f0full };
+	const mt_bytes low = (mt_bytes)(mt_words){ bytes & 0x0f0f0f0f0f0f0f0full };
+	mt_bytes digits = __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19,
+						  4, 20, 5, 21, 6, 22, 7, 23);
 
+	digits += '0' + ((mt_bytes)(digits > 9) & ('a' - '0' - 10));
 	*to++ = '0';
 	*to++ = 'x';
-	digits >>= 8 * skip;
-	memcpy(to, &digits, 16);
+	memcpy(to, &digits, sizeof(digits));
 	return to + 16 - skip;
 }
 
