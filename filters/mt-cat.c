@@ -13,6 +13,7 @@
 #include "cat/select.h"
 #include "cat/sink.h"
 #include "cat/stream.h"
+#include "cat/tee.h"
 
 static const char help[] =
 "usage: mt-cat [options] [FILE...]\n"
@@ -32,6 +33,7 @@ static const char help[] =
 "      --time A-B     only events from time A to time B\n"
 "      --blocks A-B   only events of these blocks, counted from 0\n"
 "      --shard I/N    only accesses to the Ith of N parts of the memory\n"
+"      --tee COMMAND  give the stream to this shell command, too\n"
 "      --recover      mend damage: drop records in its place, an end record, status 0\n"
 "      --merge        one stream of all FILEs, by their clocks, with numbers of its own\n"
 "      --follow       wait for more of a log that grows, until it is closed\n"
@@ -44,6 +46,7 @@ static const char help[] =
 "    mt-cat log.mt | mt-filter --cpu 3 | mt-tojson\n"
 "    mt-cat --cpu 3 --time 1000-2000 log.mt | mt-stat | mt-totext\n"
 "    mt-cat log.mt | mt-label prog | mt-cat -o labelled.mt\n"
+"    mt-cat --tee 'mt-stat >stat' log.mt | mt-shared >lines\n"
 "    mt-cat --merge server.mt client.mt | mt-shared | mt-totext\n";
 
 /* ---- options ----------------------------------------------------------- */
@@ -56,7 +59,7 @@ static struct {
 
 enum {
 	OPT_BLOCK = 256, OPT_STATE, OPT_CPU, OPT_KIND, OPT_LINE, OPT_TIME, OPT_BLOCKS, OPT_SHARD, OPT_INDEX,
-	OPT_RECOVER, OPT_FOLLOW, OPT_MERGE, OPT_HELP
+	OPT_RECOVER, OPT_FOLLOW, OPT_MERGE, OPT_TEE, OPT_HELP
 };
 
 /* A core for each; the reader of a pipe needs one, too: with a thread too many both are slower. */
@@ -86,6 +89,7 @@ static void take_option(int c)
 	case OPT_RECOVER: stream_recover(); break;
 	case OPT_FOLLOW: options.follow = true; break;
 	case OPT_MERGE: options.merge = true; break;
+	case OPT_TEE: tee_add(optarg); break;
 	case OPT_HELP: mt_help(help);
 	default: mt_bad_usage();
 	}
@@ -119,6 +123,7 @@ static void parse_options(int argc, char **argv)
 		{ "recover", no_argument, NULL, OPT_RECOVER },
 		{ "follow", no_argument, NULL, OPT_FOLLOW },
 		{ "merge", no_argument, NULL, OPT_MERGE },
+		{ "tee", required_argument, NULL, OPT_TEE },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ 0 }
 	};
@@ -128,6 +133,8 @@ static void parse_options(int argc, char **argv)
 		take_option(c);
 	if (!options.jobs)
 		options.jobs = default_jobs();
+	if (tee_any() && (options.index || options.output))
+		mt_die(MT_USAGE, "--tee needs a stream: not with --%s", options.index ? "index" : "output");
 	if (options.index && options.output)
 		mt_die(MT_USAGE, "--index and --output exclude each other");
 	if (options.merge)
@@ -243,6 +250,17 @@ static void open_sink(char **files)
 		       "standard output: is a terminal, records are binary: append | mt-totext");
 	else
 		sink_open_stream();
+	tee_start();
+}
+
+/* status: of what was read. */
+static int finish(int status)
+{
+	int commands;
+
+	sink_close();
+	commands = tee_end(status != MT_OK);
+	return status > commands ? status : commands;
 }
 
 /* ---- several as one -------------------------------------------------------- */
@@ -267,8 +285,7 @@ static int merge(char **files, int n)
 	merge_start(files, n, cat_alone);
 	open_sink(files);
 	status = merge_all();
-	sink_close();
-	return status > stream_status() ? status : stream_status();
+	return finish(status > stream_status() ? status : stream_status());
 }
 
 int main(int argc, char **argv)
@@ -284,6 +301,5 @@ int main(int argc, char **argv)
 		cat_file("-");
 	for (int i = optind; i < argc; i++)
 		opened &= cat_file(argv[i]);
-	sink_close();
-	return opened ? stream_status() : MT_FAIL;
+	return finish(opened ? stream_status() : MT_FAIL);
 }

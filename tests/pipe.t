@@ -50,6 +50,39 @@ keeps 'nor what it selects' mt-filter -e 'width == 8'
 keeps 'nor text' mt-totext
 keeps 'nor JSON' mt-tojson
 
+# ---- several readers of one stream
+mt-cat log.mt >want
+mt-cat --tee 'python3 keeper.py >got-1' --tee 'cat >got-2' log.mt | cat >got-3
+cmp want got-1 && cmp want got-2 && cmp want got-3
+ok $? '--tee: commands and standard output get the same, and nothing that changes'
+mt-cat --tee 'cat >got-1' log.mt >got-2
+cmp want got-1 && cmp want got-2; ok $? 'also where standard output is a file'
+mt-cat --tee 'cat >got-1' <stream >got-2
+cmp stream got-1 && cmp stream got-2; ok $? 'also of a stream, which cannot be read twice'
+run mt-cat --tee 'head -c 1000 >got-1' --tee 'cat >got-2' log.mt
+is_status 0 'a command that stops to read stops nobody'
+cmp want out && cmp want got-2; ok $? 'and the others get all'
+run mt-cat --tee 'echo noise; cat >got-1; exit 3' log.mt
+is_status 1 'a command that fails is told by the status'
+has "^mt-cat: --tee: 'echo noise.*': exit status 3" err 'and said'
+cmp want out; ok $? 'what it prints is not in the stream'
+# shellcheck disable=SC2016
+run mt-cat --tee 'kill -9 $$' log.mt
+has 'ended by signal 9' err 'so is one that is killed'
+head -c $(($(wc -c <log.mt) / 2)) log.mt >cut.mt
+run mt-cat --tee 'mt-stat >got-1' cut.mt
+is_status 1 'of a cut log all readers know'
+[ "$(grep -c '^mt-cat' err)" -eq 1 ] && grep -q '^mt-stat: .*cut' err; ok $? 'and each says so for itself, once'
+run mt-cat --tee cat -o x.mt log.mt; is_status 2 'a log goes nowhere else: --tee with -o'
+python3 - <<'PY'
+import signal, subprocess, sys
+p = subprocess.Popen(["mt-cat", "--tee", "cat >/dev/null", "log.mt"], stdout=subprocess.PIPE)
+p.stdout.read(1 << 20)
+p.stdout.close()
+sys.exit(p.wait() != -signal.SIGPIPE)
+PY
+ok $? 'a reader of standard output that leaves ends mt-cat by SIGPIPE'
+
 # Pieces of any size, with and without a wait between them; SIZE 0: any.
 cat >uneven.py <<'PY'
 import os, random, sys, time

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "../libmt/mt_pool.h"
 #include "../libmt/mt_state.h"
 #include "sink.h"
+#include "tee.h"
 
 /* A block on its way through the threads. */
 struct encoding {
@@ -148,10 +150,21 @@ static void note(const struct mt_hdr *rec)
 
 /* ---- records ------------------------------------------------------------- */
 
+/* A reader that leaves ends us, as it would if no command made us ignore that. */
+static void check_stream(int error)
+{
+	if (error == EPIPE && tee_any()) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	if (error)
+		mt_die(MT_FAIL, "%s: %s", sink.name, strerror(error));
+}
+
 static void flush_stream(void)
 {
-	if (mt_out_flush(&sink.out) < 0)
-		mt_die(MT_FAIL, "%s: %s", sink.name, strerror(errno));
+	tee_write(sink.out.buf, sink.out.used);
+	check_stream(mt_out_flush(&sink.out) < 0 ? errno : 0);
 }
 
 static void put_to_log(const struct mt_hdr *rec)
@@ -202,8 +215,8 @@ void sink_put_many(const unsigned char *records, size_t len, uint32_t n)
 		return;
 	}
 	flush_stream();
-	mt_out_write(&sink.out, records, len);
-	flush_stream();
+	tee_write(records, len);
+	check_stream(mt_write_full(sink.fd, records, len) < 0 ? errno : 0);
 	sink.records += n;
 }
 
@@ -212,23 +225,25 @@ void sink_put_many(const unsigned char *records, size_t len, uint32_t n)
 
 bool sink_gives(void)
 {
-	return !sink.pool && mt_is_pipe(sink.fd);
+	return !sink.pool && (mt_is_pipe(sink.fd) || tee_any());
 }
 
 bool sink_give(const unsigned char *records, size_t len, uint32_t n)
 {
 	size_t given;
+	bool any;
 
 	if (!sink_gives() || len < MUCH) {
 		sink_put_many(records, len, n);
 		return false;
 	}
 	flush_stream();
-	given = mt_give(sink.fd, records, len);
+	any = tee_give(records, len);
+	given = mt_is_pipe(sink.fd) ? mt_give(sink.fd, records, len) : 0;
 	if (given < len)
-		sink_write(records + given, len - given);
+		check_stream(mt_write_full(sink.fd, records + given, len - given) < 0 ? errno : 0);
 	sink.records += n;
-	return given > 0;
+	return any || given;
 }
 
 void sink_idle(void)
