@@ -59,7 +59,7 @@ const struct mt_field_info mt_header_fields[2] = {
 /* begin and end are judged by where they stand, too. */
 const uint16_t mt_plain_size[MT_KINDS] = {
 #define MT_RECORD(rec, kind, class, doc) \
-	[(kind) < MT_KINDS ? (kind) : 0] = n_strings_##rec || (kind) == MT_KIND_end ? 0 : \
+	[(kind) < MT_KINDS ? (kind) : 0] = n_strings_##rec > 0 || (kind) == MT_KIND_end ? 0 : \
 		sizeof(struct mt_##rec),
 #include "mt_records.def"
 };
