@@ -78,7 +78,8 @@ mt-run -o nine.mt sh usr.sh >ready & pid=$!
 { read -r _; kill -9 $pid; timeout 8 cat; } <ready >out
 ok $? 'kill -9 of mt-run ends its program'
 wait $pid 2>/dev/null
-healthy nine.mt 'in order: the log is whole'
+mt-cat --recover nine.mt 2>err | mt-stat | mt-tojson | grep -q '"name":"records access"'
+ok $? 'and leaves a log without an end, which mt-cat --recover gives it'
 
 (trap '' USR1; mt-run -o ign.mt sh -c 'kill -USR1 $$; echo alive') >out
 [ "$(cat out)" = alive ]; ok $? 'an ignored signal stays ignored'
