@@ -74,6 +74,9 @@ run mt-cat --tee 'mt-stat >got-1' cut.mt
 is_status 1 'of a cut log all readers know'
 [ "$(grep -c '^mt-cat' err)" -eq 1 ] && grep -q '^mt-stat: .*cut' err; ok $? 'and each says so for itself, once'
 run mt-cat --tee cat -o x.mt log.mt; is_status 2 'a log goes nowhere else: --tee with -o'
+mt-cat --merge log.mt log.mt >want-2
+mt-cat --merge --tee 'cat >got-1' log.mt log.mt >got-2
+cmp want-2 got-1 && cmp want-2 got-2; ok $? '--tee gives what --merge makes'
 python3 - <<'PY'
 import signal, subprocess, sys
 p = subprocess.Popen(["mt-cat", "--tee", "cat >/dev/null", "log.mt"], stdout=subprocess.PIPE)

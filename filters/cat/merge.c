@@ -5,7 +5,9 @@
  * each, the instructions that all of its cpus have executed, which are 0 at the
  * begin record.  What passes is chosen behind that: of the merged stream.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +55,7 @@ static void start_reader(struct input *p, char *name, int (*alone)(const char *)
 {
 	int ends[2];
 
-	if (pipe(ends) < 0 || (p->reader = fork()) < 0)
+	if (pipe2(ends, O_CLOEXEC) < 0 || (p->reader = fork()) < 0)
 		mt_die(MT_FAIL, "%s: no process to read it: %s", name, strerror(errno));
 	if (!p->reader)
 		run_reader(name, ends, alone);

@@ -21,33 +21,28 @@ static struct {
 
 /* Of the fields of a type, those to change. */
 struct plan {
-	uint16_t offset[32];
-	uint8_t width[32], space[32];	/* MT_SPACE_none: a virtual address */
 	unsigned n;
+	struct place { uint16_t offset; uint8_t width, space; } of[];	/* MT_SPACE_none: a virtual address */
 };
 
-#define KINDS 128
-
-static struct plan *plans[KINDS];
+static struct plan *plans[MT_KINDS];
 
 static const struct plan *plan_of(unsigned kind)
 {
 	const struct mt_type *t = mt_type_of(kind);
 	struct plan *p;
 
-	if (!t || kind >= KINDS)
+	if (!t || kind >= MT_KINDS)
 		return NULL;
 	if (plans[kind])
 		return plans[kind];
-	p = plans[kind] = mt_xcalloc(1, sizeof(*p));
-	for (unsigned i = 0; i < t->n_fields && p->n < 32; i++) {
+	p = plans[kind] = mt_xcalloc(1, sizeof(*p) + t->n_fields * sizeof(*p->of));
+	for (unsigned i = 0; i < t->n_fields; i++) {
 		const struct mt_field_info *f = &t->fields[i];
 
 		if (!f->space && (f->show != MT_HEX || f->width != 8 || strcmp(f->unit, "byte") != 0))
 			continue;
-		p->offset[p->n] = f->offset;
-		p->width[p->n] = f->width;
-		p->space[p->n++] = f->space;
+		p->of[p->n++] = (struct place){ f->offset, f->width, f->space };
 	}
 	return p;
 }
@@ -141,11 +136,12 @@ void numbers_change(struct numbers *n, struct mt_hdr *rec)
 
 	rec->cpu = (uint32_t)number_of(n, MT_SPACE_cpu, rec->cpu);
 	for (unsigned i = 0; p && i < p->n; i++) {
+		const struct place *at = &p->of[i];
 		uint64_t value = 0;
 
-		memcpy(&value, bytes + p->offset[i], p->width[i]);
-		value = change(n, rec, p->space[i], value);
-		memcpy(bytes + p->offset[i], &value, p->width[i]);
+		memcpy(&value, bytes + at->offset, at->width);
+		value = change(n, rec, at->space, value);
+		memcpy(bytes + at->offset, &value, at->width);
 	}
 }
 

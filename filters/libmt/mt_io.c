@@ -11,16 +11,12 @@
 
 long mt_read_some(int fd, void *buf, size_t len)
 {
-	for (;;) {
-		ssize_t n = read(fd, buf, len);
+	ssize_t n;
 
-		if (n >= 0)
-			return n;
-		if (errno == EAGAIN)
-			mt_wait_for(fd, POLLIN);
-		else if (errno != EINTR)
-			return -1;
-	}
+	do
+		n = read(fd, buf, len);
+	while (n < 0 && mt_try_again(fd, POLLIN));
+	return n;
 }
 
 long mt_read_full(int fd, void *buf, size_t len)
@@ -52,9 +48,7 @@ int mt_write_full(int fd, const void *buf, size_t len)
 		} else if (n == 0) {
 			errno = ENOSPC;
 			return -1;
-		} else if (errno == EAGAIN) {
-			mt_wait_for(fd, POLLOUT);
-		} else if (errno != EINTR) {
+		} else if (!mt_try_again(fd, POLLOUT)) {
 			return -1;
 		}
 	}

@@ -89,7 +89,6 @@ struct piece {
 #define MT_STRING(rec, name, doc)		MT_FIELD(rec, type, name, show, unit, doc)
 #include "mt_records.def"
 
-#define KINDS 128			/* plans are for kinds below, but for begin: all */
 #define FIELDS 32			/* fields of a record that are prepared */
 #define FLAG_SETS 64			/* values of the first flags field that are prepared */
 
@@ -152,8 +151,8 @@ static void prepare(struct plan *p, const struct mt_type *t)
 
 static const struct plan *plan_of(const struct mt_hdr *rec)
 {
-	static struct plan plans[KINDS];
-	unsigned i = rec->kind < KINDS ? rec->kind : 0;	/* 0 is no kind: begin's place */
+	static struct plan plans[MT_KINDS];
+	unsigned i = rec->kind < MT_KINDS ? rec->kind : 0;	/* 0 is no kind: begin's place */
 
 	if (!plans[i].type) {
 		const struct mt_type *t = mt_type_of(rec->kind);

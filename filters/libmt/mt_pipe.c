@@ -13,11 +13,14 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)	/* of x86-64 */
 
-void mt_wait_for(int fd, short events)
+bool mt_try_again(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 
+	if (errno != EAGAIN)
+		return errno == EINTR;
 	(void)poll(&p, 1, -1);
+	return true;
 }
 
 bool mt_is_pipe(int fd)
@@ -103,13 +106,11 @@ size_t mt_give(int fd, const void *bytes, size_t len)
 	while (rest.iov_len) {
 		ssize_t n = vmsplice(fd, &rest, 1, 0);
 
+		if (n == 0 || (n < 0 && !mt_try_again(fd, POLLOUT)))
+			break;
 		if (n > 0) {
 			rest.iov_base = (char *)rest.iov_base + n;
 			rest.iov_len -= (size_t)n;
-		} else if (n < 0 && errno == EAGAIN) {
-			mt_wait_for(fd, POLLOUT);
-		} else if (n == 0 || errno != EINTR) {
-			break;
 		}
 	}
 	return len - rest.iov_len;
@@ -119,31 +120,23 @@ size_t mt_give(int fd, const void *bytes, size_t len)
 
 long mt_pipe_peek(int from, int to, size_t len)
 {
-	for (;;) {
-		ssize_t n = tee(from, to, len, 0);
+	ssize_t n;
 
-		if (n >= 0)
-			return n;
-		if (errno == EAGAIN)
-			mt_wait_for(from, POLLIN);
-		else if (errno != EINTR)
-			return -1;
-	}
+	do
+		n = tee(from, to, len, 0);
+	while (n < 0 && mt_try_again(from, POLLIN));
+	return n;
 }
 
 /* What is to be moved stands there: only the other side can be the one to wait for. */
 long mt_pipe_move(int from, int to, size_t len)
 {
-	for (;;) {
-		ssize_t n = splice(from, NULL, to, NULL, len, 0);
+	ssize_t n;
 
-		if (n >= 0)
-			return n;
-		if (errno == EAGAIN)
-			mt_wait_for(to, POLLOUT);
-		else if (errno != EINTR)
-			return -1;
-	}
+	do
+		n = splice(from, NULL, to, NULL, len, 0);
+	while (n < 0 && mt_try_again(to, POLLOUT));
+	return n;
 }
 
 long mt_pipe_drop(int from, size_t len)

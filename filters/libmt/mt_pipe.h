@@ -20,8 +20,11 @@
 
 bool mt_is_pipe(int fd);
 
-/* Waits for POLLIN or POLLOUT of a descriptor that does not block. */
-void mt_wait_for(int fd, short events);
+/*
+ * After a call that failed: is it to be made again?  It was interrupted, or the
+ * descriptor does not block; then for POLLIN or POLLOUT is waited.
+ */
+bool mt_try_again(int fd, short events);
 
 /* ---- memory to give ------------------------------------------------------ */
 

@@ -7,9 +7,8 @@
 
 #include "tosqlite.h"
 
-#define KINDS 128			/* but for begin all kinds are below */
 
-static sqlite3_stmt *inserts[KINDS];
+static sqlite3_stmt *inserts[MT_KINDS];
 
 static const char *column_type(const struct mt_field_info *f)
 {
@@ -71,7 +70,7 @@ static void bind_field(sqlite3_stmt *s, int at, const struct mt_hdr *rec, const 
 
 static sqlite3_stmt *insert_for(const struct mt_type *t)
 {
-	unsigned i = t->kind < KINDS ? t->kind : 0;	/* 0 is no kind: begin's place */
+	unsigned i = t->kind < MT_KINDS ? t->kind : 0;	/* 0 is no kind: begin's place */
 
 	if (!inserts[i]) {
 		make_table(t);
