@@ -34,10 +34,10 @@ $(B)/libsym.a: $(SYM)
 	$(call say,AR)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/mt-filter: $(EXPR)
-# who reads ELF and DWARF; who opens logs
+# who reads ELF and DWARF; who opens classic logs and has threads
 $(B)/mt-addr2line $(B)/mt-label: $(B)/libsym.a
 $(B)/mt-addr2line $(B)/mt-label: LIBS = -ldw -lelf -lstdc++
-$(B)/mt-cat: LIBS = -ldeflate -lz -lpthread
+$(B)/mt-cat: LIBS = -lz -lpthread
 $(B)/mt-cat: $(patsubst %.c,$(B)/%.o,$(wildcard filters/cat/*.c))
 $(B)/mt-shared: LIBS = -lm
 $(B)/mt-tojson: $(patsubst %.c,$(B)/%.o,$(wildcard filters/tojson/*.c))
@@ -70,7 +70,7 @@ $(B)/%.inc: % Makefile
 	$(call say,TEXT)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 
 $(FILTERS): $(B)/mt-%: $(B)/filters/mt-%.o $(B)/libmt.a
-	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %libsym.a,$^) $(filter %libmt.a,$^) $(LIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %libsym.a,$^) $(filter %libmt.a,$^) -ldeflate $(LIBS)
 
 # A script, to be found where its programs are.
 $(B)/mt-shard-run: filters/mt-shard-run
@@ -90,7 +90,7 @@ $(B)/mt-run: $(addprefix $(B)/qemu/,mt-run.o launch.o session.o) $(B)/libmt.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldeflate -lz -lpthread
 
 # The plugin: against the header of the QEMU that "make qemu" has built.
-PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c options.c access.c guest.c classic.c settings.c scopes.c x86.c traps.c entries.c locks.c out.c user.c user-maps.c user-exec.c turns.c \
+PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c options.c access.c window.c guest.c classic.c settings.c scopes.c x86.c traps.c entries.c locks.c out.c user.c user-maps.c user-exec.c turns.c \
 	session.c launch.c elf-head.c) $(wildcard filters/libmt/mt_*.c))
 GLIB   := -isystem $(shell pkg-config --variable=includedir glib-2.0 2>/dev/null)/glib-2.0 \
 	-isystem $(shell pkg-config --variable=libdir glib-2.0 2>/dev/null)/glib-2.0/include
@@ -142,8 +142,8 @@ helpers: $(HELPERS) $(UNIT) $(PRELOAD) $(B)/mosbench/micro
 $(HELPERS): $(B)/helper/%: $(B)/tests/helper/%.o $(B)/libmt.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(HELPERS): LIBS = -ldeflate
 $(UNIT): LIBS = -lcmocka -ldeflate -lz -lpthread
-$(B)/helper/mklog: LIBS = -ldeflate
 $(UNIT): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libmt.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

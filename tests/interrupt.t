@@ -55,6 +55,14 @@ for c in 'mt-shared --all' mt-syscalls mt-serial mt-stat mt-sets mt-rcu 'mt-scop
 	ok $? '... one message says so'
 done
 
+mt-totext <part >want 2>/dev/null
+mv part part.s
+mklog 1 <part.s >part 2>/dev/null
+python3 interrupt.py fifo 1 got mt-totext >status
+{ cmp -s want got && grep -qx -- -2 status; }; ok $? 'a log: all of what came, and the shell sees the interrupt'
+has 'byte [0-9]*: interrupted' err '... one message says so'
+mv part.s part
+
 python3 interrupt.py pipe 1 got mt-totext >status
 grep -qx 1 status; ok $? 'in a pipeline the input is read to its end: who writes was interrupted, too'
 has 'stream was cut' err '... and is missing its end'

@@ -17,6 +17,7 @@ access cpu=0 time=4 pc=0x401000 addr=0x2000 paddr=0x1000000002000 width=8 flags=
 777 size=24 cpu=3 time=13 data=0102
 LOG
 size=$(wc -c <whole)
+mt-cat -o whole.mt whole
 
 # The arguments with which a program can run as a filter.
 args_of() {
@@ -65,6 +66,10 @@ for path in "$B"/mt-*; do
 	run env ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$B/torn.so" TORN_BYTES=1 TORN_EINTR=1 "$p" $a <whole
 	is_status 0 "$p: one-byte reads and writes, and EINTR"
 	if cmp -s want out; then ok 0 "$p: ... give the same bytes"; else ok 1 "$p: ... give the same bytes"; fi
+
+	run "$p" $a <whole.mt
+	is_status 0 "$p: a log instead"
+	if cmp -s want out; then ok 0 "$p: ... gives the same bytes"; else ok 1 "$p: ... gives the same bytes"; fi
 
 	run "$p" $a </dev/null
 	is_status 1 "$p: empty input fails"
@@ -164,10 +169,5 @@ printf 'hello, this is no stream of records' >text
 run mt-tojson <text
 is_status 1 'a text file is no stream'
 has 'standard input: byte 0: not a stream' err '... and the message says that'
-
-mt-cat -o log - <whole
-run mt-tojson <log
-is_status 1 'a log is not a stream either'
-has 'a log, not a stream: mt-cat LOG' err '... and the message says what to do'
 
 done_testing

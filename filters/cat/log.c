@@ -26,7 +26,7 @@ struct log {
 	const char *follow;		/* the file's name; or NULL */
 };
 
-static void drain(void *p)
+static bool drain(void *p)
 {
 	struct log *log = p;
 	struct decoding *job;
@@ -34,6 +34,7 @@ static void drain(void *p)
 	while ((job = decoder_take(log->decoder)))
 		stream_take_block(job);
 	sink_idle();
+	return true;
 }
 
 static volatile sig_atomic_t enough;	/* of a log that grows */

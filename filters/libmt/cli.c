@@ -271,7 +271,7 @@ static void catch_interrupt(struct mt_reader *in)
 void mt_open_input(struct mt_reader *in)
 {
 	if (isatty(STDIN_FILENO))
-		mt_die(MT_USAGE, "standard input: is a terminal, expected a stream: mt-cat LOG | %s",
+		mt_die(MT_USAGE, "standard input: is a terminal, expected a stream or a log: %s <LOG",
 		       program);
 	mt_widen_pipe(STDIN_FILENO);
 	mt_reader_init(in, STDIN_FILENO);

@@ -242,17 +242,19 @@ void mt_writer_moves(struct mt_writer *w);
 #define MT_READER_BUFFER (256 * 1024)
 
 /*
- * Reads records from a descriptor.  Checks every frame, that a stream opens
- * with begin, and that its end agrees with the count; several streams may
- * follow each other.
+ * Reads records from a descriptor: those of a stream, or of a log, which it
+ * decodes.  Checks every frame, that a stream opens with begin, and that its end
+ * agrees with the count; several streams, or several logs, may follow each other.
  */
 struct mt_reader {
 	int fd;
+	struct mt_log_stream *log;	/* that the descriptor has led to; or NULL */
 	void (*idle)(void *arg);	/* called before a read that would block; or NULL */
 	void *idle_arg;
 	struct mt_writer *out;		/* borrows from buf; or NULL */
 	const volatile int *stop;	/* not 0 once no more shall be read; or NULL */
-	uint64_t offset;		/* in the stream, of the record last returned or the error */
+	uint64_t offset;		/* in the stream, of the record last returned or the error;
+					   of a damaged log, in its file */
 	uint64_t records;		/* since begin */
 	bool open;			/* between begin and end */
 	bool started;			/* anything was read */

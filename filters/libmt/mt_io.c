@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mt.h"
+#include "mt_log.h"
 
 long mt_read_some(int fd, void *buf, size_t len)
 {
@@ -211,10 +211,17 @@ void mt_reader_init(struct mt_reader *r, int fd)
 	r->fd = fd;
 }
 
+static const char *interrupted = "interrupted: the rest was not read";
+
 static int fail(struct mt_reader *r, const char *why)
 {
 	snprintf(r->error, sizeof(r->error), "%s", why);
 	return -1;
+}
+
+static bool is_stopped(const struct mt_reader *r)
+{
+	return r->stop && *r->stop;
 }
 
 /* For bytes, or until the user has enough: only a wait in poll is interrupted. */
@@ -228,7 +235,13 @@ static bool has_enough(const struct mt_reader *r)
 		while (r->stop && !*r->stop && poll(&p, 1, -1) < 0 && errno == EINTR)
 			;
 	}
-	return r->stop && *r->stop;
+	return is_stopped(r);
+}
+
+/* For mt_log_reader.idle. */
+static bool wait_for_log(void *reader)
+{
+	return !has_enough(reader);
 }
 
 /*
@@ -288,6 +301,30 @@ static long take(struct mt_reader *r)
 	return mt_read_some(r->fd, r->buf + r->used, MT_READER_BUFFER - r->used);
 }
 
+/* What begins here is a log: it is decoded in parts that stay in the cache. */
+static int open_log(struct mt_reader *r)
+{
+	r->peeks = false;
+	if (drop_held(r, 0) < 0)
+		return fail(r, strerror(errno));
+	r->log = mt_log_stream_new(r->fd, r->buf + r->pos, r->used - r->pos, wait_for_log, r);
+	r->used = r->pos;
+	return r->log ? 0 : fail(r, "out of memory");
+}
+
+static int take_from_log(struct mt_reader *r)
+{
+	const char *why;
+	long n = mt_log_stream_read(r->log, r->buf + r->used, MT_READER_BUFFER - r->used, &why);
+
+	if (n < 0) {
+		r->offset = mt_log_stream_offset(r->log);
+		return fail(r, is_stopped(r) ? interrupted : why);
+	}
+	r->used += (size_t)n;
+	return n > 0;
+}
+
 /* More bytes behind what is there: 1, 0 at the end of the file, -1. */
 static int refill(struct mt_reader *r)
 {
@@ -299,10 +336,12 @@ static int refill(struct mt_reader *r)
 	r->base += r->pos;
 	r->used -= r->pos;
 	r->pos = 0;
-	if (has_enough(r)) {
+	if (r->log ? is_stopped(r) : has_enough(r)) {
 		r->offset = r->base + r->used;
-		return fail(r, "interrupted: the rest was not read");
+		return fail(r, interrupted);
 	}
+	if (r->log)
+		return take_from_log(r);
 	n = wants_to_peek(r) ? peek(r) : take(r);
 	if (n < 0)
 		return fail(r, strerror(errno));
@@ -325,17 +364,24 @@ static int finish(struct mt_reader *r)
 	}
 	if (!r->started)
 		return fail(r, "empty: a stream has at least begin and end");
+	if (r->open && r->log)
+		r->offset = mt_log_stream_offset(r->log);
 	if (r->open)
-		return fail(r, "stream was cut: it has no end record");
+		return fail(r, r->log ? "log was cut: it has no end record" :
+			    "stream was cut: it has no end record");
 	return 0;
 }
 
-/* The most likely mistake is to open a log with something else than mt-cat. */
 static int not_a_stream(struct mt_reader *r)
 {
-	if (!memcmp(r->buf + r->pos, "\x8bmtlog", 6))
-		return fail(r, "a log, not a stream: mt-cat LOG | makes one");
 	return fail(r, "not a stream: it does not open with a begin record");
+}
+
+/* Between streams: a log instead? */
+static bool at_log(const struct mt_reader *r)
+{
+	return !r->open && !r->log && r->used - r->pos >= MT_LOG_MAGIC_SIZE &&
+		!memcmp(r->buf + r->pos, MT_LOG_MAGIC, MT_LOG_MAGIC_SIZE);
 }
 
 /* begin and end stand where they must and the count is right. */
@@ -382,10 +428,11 @@ int mt_reader_next_any(struct mt_reader *r, const struct mt_hdr **rec)
 			*rec = h;
 			return got;
 		}
-		if (size < 0) {
-			r->offset = r->base + r->pos;
+		r->offset = r->base + r->pos;
+		if (size < 0 && !at_log(r))
 			return r->open ? fail(r, why) : not_a_stream(r);
-		}
+		if (size < 0 && open_log(r) < 0)
+			return -1;
 		got = refill(r);
 		if (got <= 0)
 			return got < 0 ? got : finish(r);

@@ -229,6 +229,9 @@ struct mt_log_decoder {
 	struct libdeflate_decompressor *inflate;
 	struct mt_unpacker *unpacker;
 	bool framed;			/* of the block before, if it was decoded */
+	struct mt_log_block block;	/* that is decoded in parts, */
+	uint32_t left;			/* and so many bytes of its records are to come */
+	unsigned char *whole;		/* of a block that is decoded at once: its records */
 };
 
 struct mt_log_decoder *mt_log_decoder_new(void)
@@ -251,6 +254,7 @@ void mt_log_decoder_free(struct mt_log_decoder *d)
 		return;
 	libdeflate_free_decompressor(d->inflate);
 	mt_unpacker_free(d->unpacker);
+	free(d->whole);
 	free(d);
 }
 
@@ -285,19 +289,80 @@ static const char *inflate_records(struct mt_log_decoder *d, const struct mt_log
 	return frames_fault(b, records, &d->framed);
 }
 
+static unsigned coding_of(const struct mt_log_block *b)
+{
+	return b->coding & MT_LOG_CODING;
+}
+
+static const char *unpack_all(struct mt_log_decoder *d, const struct mt_log_block *b,
+			      const void *payload, void *records)
+{
+	const char *why = mt_unpack_start(d->unpacker, d->inflate, b, payload);
+	size_t used = 0;
+
+	if (!why)
+		why = mt_unpack_some(d->unpacker, records, b->raw_size, &used);
+	d->framed = mt_unpack_framed(d->unpacker);
+	return why || used == b->raw_size ? why : "a block's records make no sense";
+}
+
 static const char *unknown_coding = "a block is coded in a way that is not known here";
 
 int mt_log_decode(struct mt_log_decoder *d, const struct mt_log_block *b, const void *payload,
 		  void *records, const char **error)
 {
-	if ((b->coding & MT_LOG_CODING) == MT_LOG_DEFLATE)
+	if (coding_of(b) == MT_LOG_DEFLATE)
 		*error = inflate_records(d, b, payload, records);
-	else if ((b->coding & MT_LOG_CODING) == MT_LOG_PREDICTED)
-		*error = mt_unpack(d->unpacker, d->inflate, b, payload, records,
-				   &d->framed);
+	else if (coding_of(b) == MT_LOG_PREDICTED)
+		*error = unpack_all(d, b, payload, records);
 	else
 		*error = unknown_coding;
 	return *error ? -1 : 0;
+}
+
+int mt_log_decode_start(struct mt_log_decoder *d, const struct mt_log_block *b,
+			const void *payload, const char **error)
+{
+	d->block = *b;
+	d->left = 0;
+	if (coding_of(b) == MT_LOG_PREDICTED) {
+		*error = mt_unpack_start(d->unpacker, d->inflate, b, payload);
+	} else if (!d->whole && !(d->whole = malloc(MT_LOG_RAW_MAX))) {
+		*error = "out of memory";
+	} else if (mt_log_decode(d, b, payload, d->whole, error) < 0) {
+		return -1;
+	}
+	if (*error)
+		return -1;
+	d->left = b->raw_size;
+	return 0;
+}
+
+/* Whole records of those that are there already. */
+static size_t copy_some(const struct mt_log_decoder *d, void *records, size_t room)
+{
+	const unsigned char *from = d->whole + (d->block.raw_size - d->left);
+	size_t len = 0, size;
+
+	while (len < d->left && (size = ((const struct mt_hdr *)(from + len))->size) <= room - len)
+		len += size;
+	memcpy(records, from, len);
+	return len;
+}
+
+long mt_log_decode_some(struct mt_log_decoder *d, void *records, size_t room, const char **error)
+{
+	size_t used = 0;
+
+	*error = NULL;
+	if (!d->left)
+		return 0;
+	if (coding_of(&d->block) == MT_LOG_PREDICTED)
+		*error = mt_unpack_some(d->unpacker, records, room, &used);
+	else
+		used = copy_some(d, records, room);
+	d->left = *error ? 0 : d->left - (uint32_t)used;
+	return *error ? -1 : (long)used;
 }
 
 bool mt_log_framed(const struct mt_log_decoder *d)
@@ -326,9 +391,9 @@ static size_t leave_out_accesses(unsigned char *records, size_t len)
 int mt_log_decode_others(struct mt_log_decoder *d, const struct mt_log_block *b,
 			 const void *payload, void *records, size_t *used, const char **error)
 {
-	if ((b->coding & MT_LOG_CODING) == MT_LOG_PREDICTED) {
-		*error = mt_unpack_others(d->unpacker, d->inflate, b, payload, records, used,
-					  &d->framed);
+	if (coding_of(b) == MT_LOG_PREDICTED) {
+		*error = mt_unpack_others(d->unpacker, d->inflate, b, payload, records, used);
+		d->framed = mt_unpack_framed(d->unpacker);
 		return *error ? -1 : 0;
 	}
 	if (mt_log_decode(d, b, payload, records, error) < 0)

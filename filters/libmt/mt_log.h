@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The log at rest: self-contained, checksummed, compressed blocks of records
- * and an index at the end.  Only mt-cat and the tracer know this format; it is
- * specified in mt-log(5).
+ * and an index at the end.  Only mt-cat, the tracer and the reader of streams
+ * know this format; it is specified in mt-log(5).
  *
  * A block can be encoded and decoded without any other block, so several
  * processes may append to one file (each block by one write under a lock), a
@@ -159,6 +159,17 @@ MT_MUST_CHECK int mt_log_decode(struct mt_log_decoder *d, const struct mt_log_bl
 				const void *payload, void *records, const char **error);
 
 /*
+ * The same in parts that stay in the cache: start, then at each call as many
+ * whole records as fit into room bytes, of which there are MT_RECORD_MAX or more.
+ * Returns their bytes, 0 after the last ones, -1 with the reason in *error.  What
+ * came before a fault was whole.
+ */
+MT_MUST_CHECK int mt_log_decode_start(struct mt_log_decoder *d, const struct mt_log_block *b,
+				      const void *payload, const char **error);
+MT_MUST_CHECK long mt_log_decode_some(struct mt_log_decoder *d, void *records, size_t room,
+				      const char **error);
+
+/*
  * Of all but the accesses, in order, for a fraction of the time: *used gets
  * their bytes.  The accesses stay unjudged.
  */
@@ -175,7 +186,8 @@ bool mt_log_framed(const struct mt_log_decoder *d);
  */
 struct mt_log_reader {
 	int fd;
-	void (*idle)(void *arg);	/* called before a read that would block; or NULL */
+	bool (*idle)(void *arg);	/* called before a read that would block: false, and it is not
+					   done, but fails with EINTR; or NULL */
 	bool (*more)(void *arg);	/* called at the end of the file: may more come?; or NULL */
 	void *arg;			/* of both */
 	uint64_t offset;		/* in the file, of the block last found or the damage */
@@ -189,6 +201,9 @@ struct mt_log_reader {
 
 MT_MUST_CHECK int mt_log_reader_init(struct mt_log_reader *r, int fd);	/* -1: no memory */
 void mt_log_reader_release(struct mt_log_reader *r);
+
+/* Right after init: bytes that were read from fd already, at most 256 KiB. */
+void mt_log_reader_begun(struct mt_log_reader *r, const void *first, size_t len);
 
 /* The first bytes of the file: how many there are, at most len; -1 (errno). */
 MT_MUST_CHECK long mt_log_reader_peek(struct mt_log_reader *r, const void **bytes, size_t len);
@@ -212,6 +227,28 @@ MT_MUST_CHECK int mt_log_reader_seek(struct mt_log_reader *r, uint64_t offset);
 
 /* Checks an index block, of any length, without keeping it: 0, or -1 (r->error). */
 MT_MUST_CHECK int mt_log_reader_index(struct mt_log_reader *r, const struct mt_log_block *b);
+
+/*
+ * A log as the stream that it holds, for who reads streams: its blocks one after
+ * another, without states and index.  Damage is the end of it; to go on behind
+ * it is mt-cat's work.
+ */
+struct mt_log_stream;
+
+/* As mt_log_reader_begun, and its idle.  NULL when there is no memory. */
+struct mt_log_stream *mt_log_stream_new(int fd, const void *first, size_t len,
+					bool (*idle)(void *arg), void *arg);
+void mt_log_stream_free(struct mt_log_stream *s);
+
+/*
+ * The next records: as many whole ones as fit into room bytes, of which there are
+ * MT_RECORD_MAX or more.  Returns their bytes, 0 at the end, -1 with *error.
+ */
+MT_MUST_CHECK long mt_log_stream_read(struct mt_log_stream *s, void *records, size_t room,
+				      const char **error);
+
+/* In the file, of the block last read, of the damage, or of its end. */
+uint64_t mt_log_stream_offset(const struct mt_log_stream *s);
 
 /* The index of a regular file: what its blocks hold, without reading them. */
 struct mt_log_index {

@@ -77,7 +77,11 @@ static inline size_t mt_hash(uint64_t key, unsigned bits)
 
 static inline struct mt_site *mt_site(struct mt_model *m, uint64_t pc, uint32_t cpu)
 {
-	return &m->sites[mt_hash(pc ^ (uint64_t)(cpu % MT_LANES) << 48, MT_SITE_BITS)];
+	struct mt_site *s = &m->sites[mt_hash(pc ^ (uint64_t)(cpu % MT_LANES) << 48, MT_SITE_BITS)];
+
+	/* Else compilers compute the address anew for each member that is used. */
+	__asm__("" : "+r"(s));
+	return s;
 }
 
 static inline uint64_t *mt_next2(struct mt_model *m, const struct mt_lane *l)
@@ -92,11 +96,11 @@ static inline uint64_t *mt_next1(struct mt_model *m, const struct mt_lane *l)
 
 static inline void mt_learn_pc(uint64_t *next2, uint64_t *next1, uint64_t pc)
 {
-	uint64_t last = next1[0], other = next1[1];
-
 	*next2 = pc;
-	next1[1] = last == pc ? other : last;	/* no branch: it would be guessed wrong */
-	next1[0] = pc;
+	if (next1[0] != pc) {
+		next1[1] = next1[0];
+		next1[0] = pc;
+	}
 }
 
 /* Kernel pages are the same for all cpus; others belong to the cpu's program. */

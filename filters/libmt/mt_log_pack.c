@@ -124,6 +124,8 @@ static inline unsigned pack_addr(struct mt_packer *p, struct mt_lane *l, struct 
 	uint64_t stride = addr - s->addr, step = addr - l->addr;
 	unsigned control = 0;
 
+	/* Not beside s->stride: compilers join the two in a vector, which takes longer. */
+	s->addr = l->addr = addr;
 	if (stride != s->stride) {
 		uint64_t far = mt_zigzag(stride), near = mt_zigzag(step);
 
@@ -135,7 +137,6 @@ static inline unsigned pack_addr(struct mt_packer *p, struct mt_lane *l, struct 
 	}
 	s->stride = stride;
 	s->step = step;
-	s->addr = l->addr = addr;
 	return control;
 }
 
@@ -150,9 +151,10 @@ static inline unsigned pack_shape(struct mt_packer *p, struct mt_site *s, const 
 	return MT_C_SHAPE;
 }
 
-static inline unsigned pack_paddr(struct mt_packer *p, struct mt_lane *l, const struct mt_access *a)
+static inline unsigned pack_paddr(struct mt_packer *p, struct mt_lane *l, const struct mt_access *a,
+				  uint32_t cpu)
 {
-	uint64_t *expected = mt_page(&p->model, mt_page_key(a->addr, a->hdr.cpu), l);
+	uint64_t *expected = mt_page(&p->model, mt_page_key(a->addr, cpu), l);
 	uint64_t offset = a->paddr - a->addr;
 	unsigned control = 0;
 
@@ -196,15 +198,17 @@ static inline unsigned pack_ids(struct mt_packer *p, struct mt_site *s, const st
 	return MT_C_IDS;
 }
 
-static inline unsigned pack_access(struct mt_packer *p, struct mt_lane *l, const struct mt_access *a)
+/* cpu: its own, which is the same for a while. */
+static inline unsigned pack_access(struct mt_packer *p, struct mt_lane *l, const struct mt_access *a,
+				   uint32_t cpu)
 {
-	struct mt_site *s = mt_site(&p->model, a->pc, a->hdr.cpu);
+	struct mt_site *s = mt_site(&p->model, a->pc, cpu);
 	unsigned control;
 
 	control = pack_pc(p, l, a->pc);
 	control |= pack_addr(p, l, s, a->addr);
 	control |= pack_shape(p, s, a);
-	control |= pack_paddr(p, l, a);
+	control |= pack_paddr(p, l, a, cpu);
 	control |= pack_time(p, l, s, a->hdr.time);
 	return control | pack_ids(p, s, a);
 }
@@ -230,20 +234,31 @@ static void count_run(struct mt_packer *p, uint64_t source, uint64_t n)
 	p->run += n;
 }
 
-size_t mt_pack_accesses(struct mt_packer *p, const struct mt_access *a, size_t max)
+/* Kind, size and cpu in one comparison. */
+static inline bool same_source(const struct mt_hdr *a, const struct mt_hdr *b)
 {
-	uint32_t cpu = a->hdr.cpu;
+	return !memcmp(a, b, offsetof(struct mt_hdr, time));
+}
+
+/* Accesses from a site's fetching to its use. */
+#define AHEAD 8
+
+size_t mt_pack_accesses(struct mt_packer *p, const struct mt_access *first, size_t max)
+{
+	const struct mt_access *a = first, *last = first + max - 1, *soon = max > AHEAD ? a + AHEAD : last;
+	uint32_t cpu = first->hdr.cpu;
 	struct mt_lane lane = p->model.lanes[cpu % MT_LANES];	/* in registers meanwhile */
 	unsigned char *control = p->end[MT_S_CONTROL];
-	size_t n = 0;
 
-	do
-		control[n] = (unsigned char)pack_access(p, &lane, &a[n]);
-	while (++n < max && mt_is_access(&a[n].hdr) && a[n].hdr.cpu == cpu);
+	do {
+		__builtin_prefetch(mt_site(&p->model, soon->pc, cpu));
+		soon += soon < last;
+		*control++ = (unsigned char)pack_access(p, &lane, a, cpu);
+	} while (a++ < last && same_source(&a->hdr, &first->hdr));
 	p->model.lanes[cpu % MT_LANES] = lane;
-	p->end[MT_S_CONTROL] += n;
-	count_run(p, (uint64_t)cpu + 1, n);
-	return n;
+	p->end[MT_S_CONTROL] = control;
+	count_run(p, (uint64_t)cpu + 1, (uint64_t)(a - first));
+	return (size_t)(a - first);
 }
 
 void mt_pack_other(struct mt_packer *p, const struct mt_hdr *rec)

@@ -35,13 +35,21 @@ size_t mt_pack_end(struct mt_packer *p, void *payload);
 struct mt_unpacker *mt_unpacker_new(void);
 void mt_unpacker_free(struct mt_unpacker *u);
 
-/* As mt_log_decode and mt_log_framed: NULL, or what is wrong. */
-const char *mt_unpack(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
-		      const struct mt_log_block *b, const void *payload, void *records, bool *framed);
+/*
+ * A block's records: start, then some until b->raw_size bytes of them are there.
+ * At each call as many whole records as fit into room bytes; a longest record
+ * must.  All return NULL, or what is wrong.
+ */
+const char *mt_unpack_start(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
+			    const struct mt_log_block *b, const void *payload);
+const char *mt_unpack_some(struct mt_unpacker *u, void *records, size_t room, size_t *used);
 
 /* As mt_log_decode_others. */
 const char *mt_unpack_others(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
 			     const struct mt_log_block *b, const void *payload, void *records,
-			     size_t *used, bool *framed);
+			     size_t *used);
+
+/* Is a begin or an end among the records unpacked so far? */
+bool mt_unpack_framed(const struct mt_unpacker *u);
 
 #endif

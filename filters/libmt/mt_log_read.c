@@ -25,18 +25,23 @@ int mt_log_reader_init(struct mt_log_reader *r, int fd)
 	return r->buf ? 0 : -1;
 }
 
+void mt_log_reader_begun(struct mt_log_reader *r, const void *first, size_t len)
+{
+	memcpy(r->buf, first, len);
+	r->used = len;
+}
+
 void mt_log_reader_release(struct mt_log_reader *r)
 {
 	free(r->buf);
 	r->buf = NULL;
 }
 
-static void tell_if_idle(struct mt_log_reader *r)
+static bool may_read(struct mt_log_reader *r)
 {
 	struct pollfd p = { .fd = r->fd, .events = POLLIN };
 
-	if (r->idle && poll(&p, 1, 0) == 0)
-		r->idle(r->arg);
+	return !r->idle || poll(&p, 1, 0) != 0 || r->idle(r->arg);
 }
 
 static int read_more(struct mt_log_reader *r, size_t missing)
@@ -44,13 +49,17 @@ static int read_more(struct mt_log_reader *r, size_t missing)
 	size_t want = missing > CHUNK ? missing : CHUNK;
 	long n;
 
-	if (want > ROOM - r->used) {
+	/* As little of it is used as can be, which stays in the cache. */
+	if (want > ROOM - r->used || r->pos > r->used - r->pos) {
 		memmove(r->buf, r->buf + r->pos, r->used - r->pos);
 		r->base += r->pos;
 		r->used -= r->pos;
 		r->pos = 0;
 	}
-	tell_if_idle(r);
+	if (!may_read(r)) {
+		errno = EINTR;
+		return -1;
+	}
 	n = mt_read_some(r->fd, r->buf + r->used, want);
 	if (n < 0)
 		return -1;

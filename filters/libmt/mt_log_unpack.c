@@ -20,6 +20,11 @@ struct mt_unpacker {
 	struct mt_model model;
 	struct part part[MT_S_COUNT];
 	bool short_part;		/* more was asked for than there is */
+	struct mt_log_block block;
+	uint64_t source, run;		/* of the records to come: cpu + 1 or 0, and how many */
+	uint32_t left;			/* bytes of records that are not unpacked yet */
+	uint32_t accesses, others;	/* that are */
+	bool framed;			/* a begin or end is among the others */
 };
 
 struct mt_unpacker *mt_unpacker_new(void)
@@ -161,11 +166,9 @@ static inline void unpack_access(struct mt_unpacker *u, struct mt_lane *l, uint3
 
 /* ---- a block ----------------------------------------------------------- */
 
-/* Where the records go, and how many there still are. */
+/* Where the records go. */
 struct output {
 	unsigned char *at, *end;
-	uint32_t accesses, others;
-	bool framed;			/* a begin or end is among the others */
 };
 
 static bool unpack_accesses(struct mt_unpacker *u, struct output *out, uint32_t cpu, uint64_t n)
@@ -174,53 +177,80 @@ static bool unpack_accesses(struct mt_unpacker *u, struct output *out, uint32_t 
 	struct part *control = &u->part[MT_S_CONTROL];
 	struct mt_access *to = (struct mt_access *)out->at;
 
-	if (n > (uint64_t)(control->end - control->at) ||
-	    n > (uint64_t)(out->end - out->at) / sizeof(struct mt_access))
+	if (n > (uint64_t)(control->end - control->at))
 		return false;
 	for (uint64_t i = 0; i < n; i++)
 		unpack_access(u, &lane, cpu, control->at[i], &to[i]);
 	u->model.lanes[cpu % MT_LANES] = lane;
 	control->at += n;
 	out->at += n * sizeof(*to);
-	out->accesses += (uint32_t)n;
+	u->accesses += (uint32_t)n;
 	return true;
 }
 
-static bool unpack_others(struct mt_unpacker *u, struct output *out, uint64_t n)
+/* Of a run of accesses all that fit. */
+static bool unpack_some_accesses(struct mt_unpacker *u, struct output *out)
+{
+	const uint64_t fit = (uint64_t)(out->end - out->at) / sizeof(struct mt_access);
+	const uint64_t n = u->run < fit ? u->run : fit;
+
+	u->run -= n;
+	return unpack_accesses(u, out, (uint32_t)(u->source - 1), n);
+}
+
+/* Of a run of other records all that fit. */
+static bool unpack_others(struct mt_unpacker *u, struct output *out)
 {
 	struct part *raw = &u->part[MT_S_RAW];
 	const char *why;
 
-	for (uint64_t i = 0; i < n; i++) {
+	for (; u->run; u->run--) {
 		const struct mt_hdr *rec = (const struct mt_hdr *)raw->at;
 		int size = mt_frame(rec, (size_t)(raw->end - raw->at), &why);
 
-		if (size <= 0 || size > out->end - out->at || rec->kind == MT_KIND_access)
+		if (size <= 0 || rec->kind == MT_KIND_access)
 			return false;
-		out->framed |= rec->kind == MT_KIND_begin || rec->kind == MT_KIND_end;
+		if (size > out->end - out->at)
+			break;
+		u->framed |= rec->kind == MT_KIND_begin || rec->kind == MT_KIND_end;
 		memcpy(out->at, raw->at, (size_t)size);
 		out->at += size;
 		raw->at += size;
-		out->others++;
+		u->others++;
 	}
 	return true;
 }
 
+static bool next_run(struct mt_unpacker *u)
+{
+	u->source = get(u, MT_S_RUNS);
+	u->run = get(u, MT_S_RUNS) + 1;
+	return u->source <= (uint64_t)UINT32_MAX + 1 && u->run && !u->short_part;
+}
+
+/* Until no more fits. */
 static bool unpack_records(struct mt_unpacker *u, struct output *out)
 {
 	while (out->at < out->end) {
-		uint64_t source = get(u, MT_S_RUNS), n = get(u, MT_S_RUNS) + 1;
-
-		if (source > (uint64_t)UINT32_MAX + 1 || !n || u->short_part)
+		if (!u->run && !next_run(u))
 			return false;
-		if (source ? !unpack_accesses(u, out, (uint32_t)(source - 1), n) :
-		    !unpack_others(u, out, n))
+		if (!(u->source ? unpack_some_accesses(u, out) : unpack_others(u, out)))
 			return false;
+		if (u->run)
+			break;
 	}
-	for (int s = 0; s < MT_S_COUNT; s++)
-		if (u->part[s].at != u->part[s].end)
-			return false;
 	return !u->short_part;
+}
+
+/* All is unpacked: is it all that there was? */
+static const char *check_end(const struct mt_unpacker *u)
+{
+	for (int s = 0; s < MT_S_COUNT; s++)
+		if (u->part[s].at != u->part[s].end || u->run)
+			return "a block's records make no sense";
+	return u->accesses == u->block.accesses &&
+		u->accesses + u->others == u->block.records ? NULL :
+		"a block has another number of records than it says";
 }
 
 static const char *load_part(struct part *p, struct libdeflate_decompressor *inflate,
@@ -277,26 +307,47 @@ static const char *load_parts(struct mt_unpacker *u, struct libdeflate_decompres
 	return why;
 }
 
-const char *mt_unpack(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
-		      const struct mt_log_block *b, const void *payload, void *records, bool *framed)
+static void start(struct mt_unpacker *u, const struct mt_log_block *b)
 {
-	struct output out = { .at = records, .end = (unsigned char *)records + b->raw_size };
+	u->block = *b;
+	u->left = b->raw_size;
+	u->source = u->run = 0;
+	u->accesses = u->others = 0;
+	u->framed = u->short_part = false;
+}
+
+const char *mt_unpack_start(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
+			    const struct mt_log_block *b, const void *payload)
+{
 	const char *why = load_parts(u, inflate, b, payload);
 
-	if (why)
-		return why;
+	start(u, b);
 	memset(&u->model, 0, sizeof(u->model));
-	u->short_part = false;
+	return why;
+}
+
+const char *mt_unpack_some(struct mt_unpacker *u, void *records, size_t room, size_t *used)
+{
+	struct output out = { .at = records };
+
+	out.end = out.at + (room < u->left ? room : u->left);
 	if (!unpack_records(u, &out))
 		return "a block's records make no sense";
-	*framed = out.framed;
-	return out.accesses == b->accesses && out.accesses + out.others == b->records ? NULL :
-		"a block has another number of records than it says";
+	*used = (size_t)(out.at - (unsigned char *)records);
+	u->left -= (uint32_t)*used;
+	if (!u->left)
+		return check_end(u);
+	return *used ? NULL : "a block's records make no sense";
+}
+
+bool mt_unpack_framed(const struct mt_unpacker *u)
+{
+	return u->framed;
 }
 
 const char *mt_unpack_others(struct mt_unpacker *u, struct libdeflate_decompressor *inflate,
 			     const struct mt_log_block *b, const void *payload, void *records,
-			     size_t *used, bool *framed)
+			     size_t *used)
 {
 	struct output out = { .at = records, .end = (unsigned char *)records + b->raw_size };
 	uint32_t sizes[MT_S_COUNT][2];
@@ -310,10 +361,12 @@ const char *mt_unpack_others(struct mt_unpacker *u, struct libdeflate_decompress
 			sizes[MT_S_RAW][0], sizes[MT_S_RAW][1]);
 	if (why)
 		return why;
-	if (b->accesses > b->records || !unpack_others(u, &out, b->records - b->accesses) ||
-	    u->part[MT_S_RAW].at != u->part[MT_S_RAW].end)
+	start(u, b);
+	if (b->accesses > b->records)
+		return "a block's records make no sense";
+	u->run = b->records - b->accesses;
+	if (!unpack_others(u, &out) || u->run || u->part[MT_S_RAW].at != u->part[MT_S_RAW].end)
 		return "a block's records make no sense";
 	*used = (size_t)(out.at - (unsigned char *)records);
-	*framed = out.framed;
 	return NULL;
 }
