@@ -32,7 +32,9 @@ mklog 1 <s >blocks.mt; reads blocks.mt 'a block for each record, and no index'
 mklog 2 <s >open.mt; reads open.mt 'begin and end in blocks with others'
 mtlog deflate <s >plain.mt; reads plain.mt 'the simple coding'
 reads "$SRC/tests/data/good-log.mt" 'a log from the day of the first version'
-mt-cat --state 1 -o states.mt blocks.mt; reads states.mt 'states in between are no records'
+mt-cat --block 60 --state 1 -o states.mt blocks.mt; reads states.mt 'states in between are no records'
+[ "$(wc -c <states.mt)" -gt "$(mt-cat --block 60 --state 0 -o none.mt blocks.mt; wc -c <none.mt)" ]
+ok $? '(there are some)'
 # shellcheck disable=SC2002  # a pipe is what is tested
 cat log.mt | mt-totext --raw | cmp -s want -; ok $? 'through a pipe'
 ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$B/torn.so" TORN_BYTES=1 TORN_EINTR=1 mt-totext --raw <blocks.mt >out

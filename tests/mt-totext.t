@@ -174,4 +174,38 @@ else
 	skip 'no script(1)' 'bold on a terminal'
 	skip 'no script(1)' 'NO_COLOR is honoured'
 fi
+# ---- accesses, against a few lines of another language ---------------------
+cat >random.py <<'PY'
+import random
+random.seed(7)
+print("begin mode=all")
+time, cpu = 0, 0
+for i in range(3000):
+    if i % 100 == 0:
+        cpu = random.choice((0, 1, 7, 9999, 10000, 4294967295))
+        time = random.choice((0, 9990, 99999990, 99999999990000, 10**14, 2**64 - 5000))
+    time = min(time + random.choice((0, 1, 3, 5000)), 2**64 - 1)
+    flags = random.choice(("load", "store", "load+store", "load+moved", "store+atomic", "load+kernel+moved"))
+    print(f"access cpu={cpu} time={time} pc={random.getrandbits(random.randint(0, 64)):#x} "
+          f"addr={random.getrandbits(random.randint(0, 64)):#x} "
+          f"width={random.choice((1, 8, 16, 17, 64, 1000, 65535))} flags={flags}")
+PY
+cat >columns.py <<'PY'
+import sys
+print("%14s %4s  %-6s %5s %-6s  %-34s  %s" % ("time", "cpu", "op", "bytes", "", "place", "code"))
+for line in sys.stdin:
+    word = dict(w.split("=", 1) for w in line.split()[1:])
+    if not line.startswith("access"):
+        continue
+    flags = word["flags"].split("+")
+    op = ("atomic" if "atomic" in flags else "rmw" if "load" in flags and "store" in flags else
+          "store" if "store" in flags else "load")
+    print("%14s %4s  %-6s %5s %-6s  %-34s  %s" % (word["time"], word["cpu"], op, word["width"],
+          "moved" if "moved" in flags else "", word["addr"], word["pc"]))
+PY
+python3 random.py >random.txt
+python3 columns.py <random.txt >want
+mkrec <random.txt | mt-totext | sed 1d >got
+same want got '3,000 accesses of all lengths stand in their columns'
+
 done_testing
