@@ -90,7 +90,7 @@ $(B)/mt-run: $(addprefix $(B)/qemu/,mt-run.o launch.o session.o) $(B)/libmt.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldeflate -lz -lpthread
 
 # The plugin: against the header of the QEMU that "make qemu" has built.
-PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c options.c access.c window.c guest.c classic.c settings.c scopes.c x86.c traps.c entries.c locks.c out.c user.c user-maps.c user-exec.c turns.c \
+PLUGIN := $(patsubst %.c,$(B)/pic/%.o,$(addprefix qemu/,mtrace.c options.c access.c guest.c classic.c settings.c scopes.c x86.c traps.c entries.c locks.c out.c user.c user-maps.c user-exec.c turns.c \
 	session.c launch.c elf-head.c) $(wildcard filters/libmt/mt_*.c))
 GLIB   := -isystem $(shell pkg-config --variable=includedir glib-2.0 2>/dev/null)/glib-2.0 \
 	-isystem $(shell pkg-config --variable=libdir glib-2.0 2>/dev/null)/glib-2.0/include
