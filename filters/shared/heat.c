@@ -98,8 +98,8 @@ static void collect(struct heat *h, const struct lines *t)
 	for (uint32_t i = 0; i < t->shares.used; i++) {
 		const struct share *s = share_at(t, i);
 
-		for (size_t k = 0; report_wants(h->o, s->line) && k < (size_t)1 << s->bits; k++)
-			if (s->tallies[k].subject) {
+		for (size_t k = 0; report_wants(h->o, line_of(t, s)) && k < share_places(s); k++)
+			if (s->tallies[k].key) {
 				const struct site site = lines_site(t, s, &s->tallies[k]);
 
 				add_span(h, t, &site);

@@ -12,8 +12,9 @@
  * Memory grows with distinct lines and tallies, never with accesses.  Accesses
  * keep to few lines for a while, though not to few instructions.  So a share is
  * nearly always found in a small cache, its tallies stand together in a table
- * of its own, and accesses are taken some at a time: the tally of each is
- * fetched before the first of them is looked at.
+ * of its own, and accesses are taken some at a time: the share of each is
+ * fetched, then the tally of each, before the first of them is looked at.  Nearly
+ * all lines are of one cpu: what a cpu knows of others stands apart.
  *
  * Why a line moved.  A load that moves its line is true sharing if it reads
  * bytes that another cpu has written since this cpu's previous access to the
@@ -41,31 +42,40 @@ struct pairs;
 #define LINE_MIN 8
 #define LINE_MAX 4096
 
-/* Half a cache line: there may be millions.  A free place has subject 0. */
+/*
+ * A quarter of a cache line: there may be millions.  What few have to tell, and
+ * has no room here, is in a detail.
+ */
 struct tally {
-	uint64_t pc;
-	uint64_t count[2];		/* LOADS, STORES: how many, and TALLY_FLAGS: which flags */
-	uint32_t subject;		/* index in lines.subjects + 1; with lines.grain in lines.grains */
+	uint64_t key;			/* tally_key; 0: a free place */
 	uint32_t where;			/* offset of the first access (with GRAIN_PLACE: how many
-					   tallies are older), or TALLY_MOVED + index in lines.moves */
+					   tallies are older), or TALLY_DETAIL + index in lines.details */
+	uint16_t flags;			/* all that its accesses had, but moved */
+	uint8_t count[2];		/* LOADS, STORES; the rest is in the detail */
 };
+
+#define BUCKET 4			/* tallies that are looked at together: a cache line of them */
 
 enum { LOADS, STORES };			/* what only reads; what writes */
-#define TALLY_MOVED (1u << 31)
-#define TALLY_FLAGS 48			/* where in a count flags begin; no count is that big */
+#define TALLY_DETAIL (1u << 31)
+#define COUNT_MAX ((1ull << 48) - 1)	/* no count is that big, and sums of them do not overflow */
 
-/* Moves of a tally.  What is neither true nor false is not decided. */
-struct moves {
-	uint64_t all, true_moves, false_moves;
-	uint16_t offset;		/* in the line, of the first */
-	uint16_t context;		/* of the first; mostly of all */
-	uint32_t age;			/* the older, the smaller */
+/* Of a tally with moves or many accesses.  A move that is neither true nor false is not decided. */
+struct detail {
+	uint64_t moves, true_moves, false_moves;
+	uint64_t count[2];		/* to be added to the tally's */
+	uint16_t offset;		/* in the line, of the first move; or access */
+	uint16_t context;		/* of the first move; mostly of all */
+	uint32_t age;			/* the older the first move, the smaller; or AGE_UNMOVED + where */
 };
+
+#define AGE_UNMOVED (1u << 31)
 
 /* In whose name an instruction runs, and on what: what makes tallies of one pc differ. */
 struct subject {
 	uint32_t process, object, field;
 	uint32_t context;		/* with lines.apart, else 0 */
+	uint32_t high;			/* half of the pc: a tally has only the other */
 };
 
 /* Parts of a grain that are asked for; the others are 0. */
@@ -96,45 +106,57 @@ struct site {
 };
 
 /* Masks of a share: a bit for each byte of the line. */
+enum { READ, WRITTEN };			/* by this cpu, ever */
+
+/* All that most accesses need: of lines up to 64 bytes it is one cache line. */
+struct share {
+	struct tally *tallies;		/* hash table */
+	uint64_t number;		/* the line's */
+	uint32_t line;			/* its index in lines.lines */
+	uint32_t news;			/* index in lines.news + 1; 0: the line's only share */
+	uint32_t cpu;			/* index in lines.cpu, */
+	uint32_t id;			/* and its id */
+	uint32_t n_tallies;
+	uint32_t buckets;		/* of tallies: a power of two */
+	uint32_t version;		/* holds the line if equal to the line's */
+	uint64_t mask[];		/* 2 times lines.words */
+};
+
+/* What a cpu knows of the others on a line. */
+struct news {
+	uint64_t epoch;			/* of TOLD_*; see line.epoch */
+	uint64_t mask[];		/* NEWS_MASKS times lines.words */
+};
+
 enum {
-	READ, WRITTEN,			/* by this cpu, ever */
 	NEWS,				/* written by others since its last access */
 	TOUCHED,			/* touched by others since its last store */
 	MAYBE_NEWS, MAYBE_TOUCHED,	/* ever by those others */
 	TOLD_READ, TOLD_WRITTEN,	/* added to the others' masks in this epoch */
-	MASKS
-};
-
-/* What most accesses need of it, up to the first two masks, is one cache line. */
-struct share {
-	struct tally *tallies;		/* hash table */
-	uint64_t number;		/* the line's */
-	struct line *line;
-	uint32_t cpu;			/* index in lines.cpu */
-	uint32_t n_tallies;
-	uint8_t bits;			/* 1 << bits places in tallies */
-	bool alone;			/* the line's only share */
-	uint32_t epoch;			/* of TOLD_*; see line.epoch */
-	uint32_t version;		/* holds the line if equal to the line's */
-	uint64_t mask[];		/* MASKS times lines.words */
+	NEWS_MASKS
 };
 
 struct line {
 	uint64_t number;		/* (paddr + lines.shift) / line size */
 	uint64_t addr;			/* virtual, of its first byte, as first seen */
-	uint32_t *shares;		/* hash table of share_room indices + 1; 0: free */
-	uint32_t one;			/* the table, as long as one has room */
-	uint32_t n_shares, share_room;
+	union {				/* index of a share + 1; 0: free */
+		uint32_t one;
+		uint32_t *shares;	/* hash table, with share_bits */
+	};
+	uint32_t n_shares;
 	uint32_t version;		/* counts stores that moved it */
 	uint32_t holders;		/* shares with this version */
 	uint32_t epoch;			/* counts how often a share's masks were cleared */
 	uint32_t index;			/* in lines.lines */
+	uint8_t share_bits;		/* 1 << share_bits places for shares */
 	bool everywhere;		/* as at the start: every cpu holds it */
 	/* for the report */
 	uint8_t class;			/* sharing by its bytes */
 	const struct site *best;	/* with most moves, */
 	const struct site *other;	/* and of those of another cpu */
 };
+
+#define MEMO_BITS 8
 
 /*
  * A cpu by order of appearance: ids have holes, and may be anything.  Whose
@@ -143,7 +165,6 @@ struct line {
 struct cpu {
 	uint32_t id;
 	uint32_t process[2];
-	uint32_t subject[2];		/* when nothing is known of the address */
 	uint32_t context;		/* of its entry; 0: none is current */
 	uint32_t task;
 	bool counts;			/* it has made accesses */
@@ -169,13 +190,13 @@ struct pool {
 
 /* One access, or the piece of it that is on one line. */
 struct touch {
-	uint64_t pc, number, addr, hash;
+	uint64_t pc, number, addr;
+	uint64_t key;			/* of its tally */
 	uint32_t cpu, subject;
 	uint16_t offset, width, flags;
 };
 
-#define CACHE_BITS 11
-#define MEMO_BITS 8
+#define CACHE_BITS 13
 
 struct lines {
 	/* set before the first access */
@@ -196,21 +217,22 @@ struct lines {
 	unsigned words;			/* of a mask */
 	uint64_t seed[4];
 	struct mt_table pages;		/* group of lines -> struct line *[] */
-	struct pool lines, shares, moves;
+	struct pool lines, shares, news, details;
 	struct share *cache[1 << CACHE_BITS];	/* found lately; never NULL */
 	struct tables {				/* of tallies */
 		char **chunks;
 		size_t n_chunks, chunk_room;
 		size_t left;			/* bytes of the last chunk */
-		struct spare *spare[64];	/* by bits: the first one */
+		struct spare *spare[32];	/* by log2 of its buckets: the first one */
 	} tables;
 	uint32_t n_tallies;		/* with GRAIN_PLACE */
+	uint32_t n_moved;		/* tallies with moves */
 	struct grain *grains;
 	size_t n_grains, grain_room;
 	struct mt_table grain_of;	/* hash -> the last with it, + 1 */
 	struct subject *subjects;
 	size_t n_subjects, subject_room;
-	struct mt_table pair_ids[3];	/* two numbers, scrambled -> a number for both */
+	struct mt_table pair_ids[4];	/* two numbers, scrambled -> a number for both */
 	struct { struct subject of; uint32_t id; } memo[1 << MEMO_BITS];
 	struct mt_table cpu_index;	/* id -> index in cpu + 1 */
 	uint32_t low_cpu[256];		/* the same for low ids */
@@ -251,13 +273,13 @@ void pool_release(struct pool *p);
 uint32_t pool_new(struct pool *p);
 
 /*
- * 1 << bits free tallies.  Big tables stand alone and must be dropped; the others
+ * Tables of free tallies.  Big ones stand alone and must be dropped; the others
  * side by side: dropped ones are used again, and all go with tables_release.
  */
-#define ALONE_BITS 14
+#define ALONE_BUCKETS 8192
 
-struct tally *tables_new(struct tables *t, unsigned bits);
-void tables_drop(struct tables *t, struct tally *table, unsigned bits);
+struct tally *tables_new(struct tables *t, uint32_t buckets);
+void tables_drop(struct tables *t, struct tally *table, uint32_t buckets);
 void tables_release(struct tables *t);
 
 static inline void *pool_at(const struct pool *p, uint32_t i)
@@ -265,10 +287,10 @@ static inline void *pool_at(const struct pool *p, uint32_t i)
 	return p->chunks[i >> p->bits] + (i & ((1u << p->bits) - 1)) * p->bytes;
 }
 
-/* Of one share; whole cache lines, so that what most accesses need is in one. */
+/* Of one share, in whole cache lines. */
 static inline size_t share_bytes(unsigned words)
 {
-	return (sizeof(struct share) + MASKS * words * sizeof(uint64_t) + 63) & ~(size_t)63;
+	return (sizeof(struct share) + 2 * words * sizeof(uint64_t) + 63) & ~(size_t)63;
 }
 
 static inline struct share *share_at(const struct lines *t, uint32_t i)
@@ -276,10 +298,27 @@ static inline struct share *share_at(const struct lines *t, uint32_t i)
 	return pool_at(&t->shares, i);
 }
 
-/* The i-th slot, from 0 to share_room - 1: a share, or NULL. */
+static inline size_t share_places(const struct share *s)
+{
+	return (size_t)s->buckets * BUCKET;
+}
+
+static inline struct line *line_of(const struct lines *t, const struct share *s)
+{
+	return pool_at(&t->lines, s->line);
+}
+
+static inline uint32_t line_places(const struct line *l)
+{
+	return 1u << l->share_bits;
+}
+
+/* At the i-th place: a share, or NULL. */
 static inline struct share *line_share(const struct lines *t, const struct line *l, uint32_t i)
 {
-	return l->shares[i] ? share_at(t, l->shares[i] - 1) : NULL;
+	const uint32_t share = l->share_bits ? l->shares[i] : l->one;
+
+	return share ? share_at(t, share - 1) : NULL;
 }
 
 /* First byte of the line. */
@@ -287,6 +326,9 @@ static inline uint64_t line_paddr(const struct lines *t, const struct line *l)
 {
 	return (l->number << t->bits) - t->shift;
 }
+
+/* The tally's detail, or what it would begin with. */
+struct detail lines_detail(const struct lines *t, const struct tally *y);
 
 /* Fills in what the tally means. */
 struct site lines_site(const struct lines *t, const struct share *s, const struct tally *y);

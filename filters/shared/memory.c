@@ -10,7 +10,7 @@
 
 /*
  * Zeroed, and on huge pages where it is big: with small ones most of our
- * cache misses would be TLB misses as well.  bytes is a power of two.
+ * cache misses would be TLB misses as well.
  */
 static void *big_alloc(size_t bytes)
 {
@@ -55,7 +55,7 @@ void pool_release(struct pool *p)
 
 uint32_t pool_new(struct pool *p)
 {
-	if (p->used == TALLY_MOVED - 1)
+	if (p->used == TALLY_DETAIL - 1)
 		mt_die(MT_FAIL, "more than %u lines or cpus on them: split the stream", p->used);
 	if (p->used >> p->bits == p->n_chunks) {
 		p->chunks = mt_xgrow(p->chunks, p->n_chunks, &p->chunk_room, sizeof(*p->chunks));
@@ -70,15 +70,25 @@ struct spare {
 	struct spare *next;
 };
 
-struct tally *tables_new(struct tables *t, unsigned bits)
+static size_t table_bytes(uint32_t buckets)
 {
-	size_t bytes = sizeof(struct tally) << bits;
-	struct spare *p = t->spare[bits];
+	return (size_t)buckets * BUCKET * sizeof(struct tally);
+}
 
-	if (bits >= ALONE_BITS)
+static struct spare **spare_of(struct tables *t, uint32_t buckets)
+{
+	return &t->spare[__builtin_ctz(buckets)];
+}
+
+struct tally *tables_new(struct tables *t, uint32_t buckets)
+{
+	size_t bytes = table_bytes(buckets);
+	struct spare **spare = spare_of(t, buckets), *p = *spare;
+
+	if (buckets >= ALONE_BUCKETS)
 		return big_alloc(bytes);
 	if (p) {
-		t->spare[bits] = p->next;
+		*spare = p->next;
 		return memset(p, 0, bytes);
 	}
 	if (t->left < bytes) {
@@ -90,16 +100,16 @@ struct tally *tables_new(struct tables *t, unsigned bits)
 	return (struct tally *)(void *)(t->chunks[t->n_chunks - 1] + t->left);
 }
 
-void tables_drop(struct tables *t, struct tally *table, unsigned bits)
+void tables_drop(struct tables *t, struct tally *table, uint32_t buckets)
 {
-	if (bits >= ALONE_BITS) {
-		big_free(table, sizeof(*table) << bits);
-	} else {
-		struct spare *spare = (struct spare *)(void *)table;
+	struct spare *p = (struct spare *)(void *)table, **spare = spare_of(t, buckets);
 
-		spare->next = t->spare[bits];
-		t->spare[bits] = spare;
+	if (buckets >= ALONE_BUCKETS) {
+		big_free(table, table_bytes(buckets));
+		return;
 	}
+	p->next = *spare;
+	*spare = p;
 }
 
 void tables_release(struct tables *t)

@@ -144,14 +144,14 @@ static void count_pair(struct pairs *p, const struct lines *t, const struct line
 void pairs_note(struct pairs *p, const struct lines *t, const struct share *s,
 		const struct touch *x, enum move what)
 {
-	struct lasts *l = lasts_of(p, s->line->index);
+	struct lasts *l = lasts_of(p, s->line);
 	bool store = x->flags & MT_access_flag_store;
 	const struct last me = { .pc = x->pc, .subject = x->subject, .cpu = s->cpu,
 				 .offset = x->offset, .flags = x->flags };
 	const struct last *from = what == MOVE_NONE ? NULL : taken_from(l, me.cpu, store);
 
 	if (from)
-		count_pair(p, t, s->line, &me, from, what);
+		count_pair(p, t, line_of(t, s), &me, from, what);
 	remember(l, &me, store);
 }
 

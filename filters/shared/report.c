@@ -12,7 +12,7 @@
 struct row {
 	uint64_t moves;
 	uint64_t order;			/* paddr of its only line; 0: several */
-	size_t first, n;		/* its refs */
+	size_t first, n;		/* its refs; of a line, its index and sites */
 };
 
 struct rows {
@@ -73,7 +73,7 @@ static unsigned class_of_bytes(const struct lines *t, const struct line *l)
 	bool met = false, writes = false;
 	unsigned users = 0;
 
-	for (uint32_t i = 0; i < l->share_room; i++) {
+	for (uint32_t i = 0; i < line_places(l); i++) {
 		const struct share *s = line_share(t, l, i);
 
 		users += s && s->n_tallies;
@@ -168,7 +168,7 @@ static size_t count_sites(const struct report *r)
 	for (uint32_t i = 0; i < r->t->shares.used; i++) {
 		const struct share *s = share_at(r->t, i);
 
-		if (report_wants(r->o, s->line))
+		if (report_wants(r->o, line_of(r->t, s)))
 			n += s->n_tallies;
 	}
 	return n;
@@ -176,35 +176,45 @@ static size_t count_sites(const struct report *r)
 
 static void collect_share(struct report *r, const struct share *s)
 {
-	for (size_t i = 0; i < (size_t)1 << s->bits; i++) {
+	for (size_t i = 0; i < share_places(s); i++) {
 		const struct tally *y = &s->tallies[i];
 		struct site *site = &r->sites[r->n_refs];
 
-		if (!y->subject)
+		if (!y->key)
 			continue;
 		*site = lines_site(r->t, s, y);
-		rank_site(s->line, site);
+		rank_site(line_of(r->t, s), site);
 		r->refs[r->n_refs].site = site;
 		make_key(r, site, r->refs[r->n_refs].key);
 		r->n_refs++;
 	}
 }
 
+static void collect_line(struct report *r, const struct line *l)
+{
+	for (uint32_t i = 0; i < line_places(l); i++)
+		if (line_share(r->t, l, i))
+			collect_share(r, line_share(r->t, l, i));
+}
+
+static void make_room(struct report *r, size_t sites)
+{
+	r->sites = mt_xcalloc(sites, sizeof(*r->sites));
+	r->refs = mt_xcalloc(sites, sizeof(*r->refs));
+}
+
 /* All sites of lines that count, line by line. */
 static void collect(struct report *r)
 {
 	struct lines *t = r->t;
-	size_t n = count_sites(r);
 
-	r->sites = mt_xcalloc(n, sizeof(*r->sites));
-	r->refs = mt_xcalloc(n, sizeof(*r->refs));
+	make_room(r, count_sites(r));
 	for (uint32_t i = 0; i < t->lines.used; i++) {
 		const struct line *l = pool_at(&t->lines, i);
 		size_t first = r->n_refs;
 
-		for (uint32_t k = 0; report_wants(r->o, l) && k < l->share_room; k++)
-			if (line_share(t, l, k))
-				collect_share(r, line_share(t, l, k));
+		if (report_wants(r->o, l))
+			collect_line(r, l);
 		if (r->o->by == BY_USE)
 			report_rank_ages(r->sites + first, r->n_refs - first);
 	}
@@ -218,6 +228,12 @@ static void add_row(const struct report *r, struct rows *rows, struct row row)
 		return;
 	rows->of = mt_xgrow(rows->of, rows->n, &rows->room, sizeof(*rows->of));
 	rows->of[rows->n++] = row;
+}
+
+static void sort_rows(struct rows *rows)
+{
+	if (rows->n)
+		qsort(rows->of, rows->n, sizeof(*rows->of), by_moves);
 }
 
 static bool same_key(const struct ref *a, const struct ref *b)
@@ -238,8 +254,56 @@ static void find_rows(const struct report *r, struct rows *rows)
 		row.n = end - i;
 		add_row(r, rows, row);
 	}
-	if (rows->n)
-		qsort(rows->of, rows->n, sizeof(*rows->of), by_moves);
+	sort_rows(rows);
+}
+
+static void put_rows(struct report *r, struct rows *rows)
+{
+	collect(r);
+	sort_refs(r->refs, r->n_refs, r->o->by);
+	find_rows(r, rows);
+	for (size_t i = 0; i < rows->n; i++)
+		row_put(r, r->refs + rows->of[i].first, rows->of[i].n);
+}
+
+/* ---- lines as rows ------------------------------------------------------- */
+
+static struct row line_row(const struct lines *t, const struct line *l)
+{
+	struct row row = { .first = l->index, .order = line_paddr(t, l) };
+
+	for (uint32_t k = 0; k < line_places(l); k++) {
+		const struct share *s = line_share(t, l, k);
+
+		row.n += s ? s->n_tallies : 0;
+		for (size_t j = 0; s && j < share_places(s); j++)
+			row.moves += lines_detail(t, &s->tallies[j]).moves;
+	}
+	return row;
+}
+
+/* There may be millions of sites, but a row needs only its own. */
+static void put_lines(struct report *r, struct rows *rows)
+{
+	size_t most = 0;
+
+	for (uint32_t i = 0; i < r->t->lines.used; i++) {
+		const struct line *l = pool_at(&r->t->lines, i);
+		const struct row row = report_wants(r->o, l) ? line_row(r->t, l) : (struct row){ 0 };
+
+		if (row.n > most)
+			most = row.n;
+		if (row.n)
+			add_row(r, rows, row);
+	}
+	sort_rows(rows);
+	make_room(r, most);
+	for (size_t i = 0; i < rows->n; i++) {
+		r->n_refs = 0;
+		collect_line(r, pool_at(&r->t->lines, (uint32_t)rows->of[i].first));
+		sort_refs(r->refs, r->n_refs, r->o->by);
+		row_put(r, r->refs, r->n_refs);
+	}
 }
 
 void report_rows(struct lines *t, const struct groups *g, const struct report_options *o,
@@ -249,16 +313,11 @@ void report_rows(struct lines *t, const struct groups *g, const struct report_op
 	struct rows rows = { 0 };
 
 	report_classify(t);
-	collect(&r);
 	row_prepare(&r);
-	if (o->by != MT_shared_by_line)
-		sort_refs(r.refs, r.n_refs, o->by);
-	find_rows(&r, &rows);
-	for (size_t i = 0; i < rows.n; i++) {
-		if (o->by == MT_shared_by_line)	/* only together so far, not in order */
-			sort_refs(r.refs + rows.of[i].first, rows.of[i].n, o->by);
-		row_put(&r, r.refs + rows.of[i].first, rows.of[i].n);
-	}
+	if (o->by == MT_shared_by_line)
+		put_lines(&r, &rows);
+	else
+		put_rows(&r, &rows);
 	free(r.sites);
 	free(r.refs);
 	free(rows.of);

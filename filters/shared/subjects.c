@@ -52,7 +52,8 @@ uint32_t lines_subject(struct lines *t, const struct subject *s)
 {
 	uint32_t target = pair_id(t, &t->pair_ids[0], s->object, s->field);
 	uint32_t runs = pair_id(t, &t->pair_ids[1], s->process, s->context);
-	uint32_t id = pair_id(t, &t->pair_ids[2], runs, target);
+	uint32_t code = pair_id(t, &t->pair_ids[2], runs, s->high);
+	uint32_t id = pair_id(t, &t->pair_ids[3], code, target);
 
 	if (id > t->n_subjects) {
 		t->subjects = mt_xgrow(t->subjects, t->n_subjects, &t->subject_room,
@@ -67,11 +68,11 @@ uint32_t lines_subject_of(struct lines *t, const struct cpu *c, const struct mt_
 {
 	const struct subject s = {
 		.process = c->process[a->pc >> 63], .object = a->object, .field = a->field,
-		.context = t->apart ? c->context : 0,
+		.context = t->apart ? c->context : 0, .high = (uint32_t)(a->pc >> 32),
 	};
-	size_t i = (s.object + s.field * 0x9e3779b1u + s.process) * 0x9e3779b1u >> (32 - MEMO_BITS);
+	size_t i = (s.object + s.field * 0x9e3779b1u + s.process + s.high) * 0x9e3779b1u >> (32 - MEMO_BITS);
 
-	if (memcmp(&t->memo[i].of, &s, sizeof(s))) {
+	if (!t->memo[i].id || memcmp(&t->memo[i].of, &s, sizeof(s))) {
 		t->memo[i].id = lines_subject(t, &s);
 		t->memo[i].of = s;
 	}
@@ -128,12 +129,7 @@ static void learn_runs(struct lines *t, struct cpu *c)
 
 	c->context = k ? lines_context(t, k->pc, k->number, k->cause) : 0;
 	c->task = mt_cpus_task(&t->running, c->id);
-	for (int kernel = 0; kernel < 2; kernel++) {
-		c->process[kernel] = kernel || (k && t->one_kernel) ? 0 :
-			mt_cpus_process(&t->running, c->id, 0);
-		c->subject[kernel] = lines_subject(t, &(struct subject){
-			.process = c->process[kernel], .context = t->apart ? c->context : 0 });
-	}
+	c->process[0] = k && t->one_kernel ? 0 : mt_cpus_process(&t->running, c->id, 0);
 }
 
 uint32_t lines_new_cpu(struct lines *t, uint32_t id)

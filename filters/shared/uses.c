@@ -69,8 +69,8 @@ void report_parts(struct lines *t, struct mt_writer *out)
 	for (uint32_t i = 0; i < t->shares.used; i++) {
 		const struct share *s = share_at(t, i);
 
-		for (size_t k = 0; k < (size_t)1 << s->bits; k++)
-			if (s->tallies[k].subject)
+		for (size_t k = 0; k < share_places(s); k++)
+			if (s->tallies[k].key)
 				sites[n++] = lines_site(t, s, &s->tallies[k]);
 	}
 	if (n)
