@@ -30,6 +30,7 @@
 #include "../filters/libmt/mt_state.h"
 #include "tracer.h"
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 #define LANE_ALONE (1u << 17)		/* entries of the only lane: 4 MiB */
@@ -272,9 +273,13 @@ static inline void *block_room(size_t bytes)
 	return at;
 }
 
+static inline uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* ---- from entries to records --------------------------------------------- */
 
-#define AHEAD 8				/* entries */
 #define SEEN 1024			/* pages that the writer finds at once */
 static struct seen {
 	uint64_t number;
@@ -282,7 +287,7 @@ static struct seen {
 } seen[SEEN];
 
 /* The movement rule, in the order of the log. */
-static inline bool judge(uint64_t paddr, unsigned slot, bool store)
+static ALWAYS_INLINE bool judge(uint64_t paddr, unsigned slot, bool store)
 {
 	struct lines *lines = &tracer.lines;
 	uint64_t number = paddr >> LINES_PAGE_SHIFT;
@@ -305,49 +310,63 @@ static inline uint64_t entry_paddr(const struct entry *e)
 	return e->what >> 16 << LINES_PAGE_SHIFT | (e->addr & (LINES_PAGE - 1));
 }
 
-/* Lines are many, and met in any order: those of accesses to come in time. */
-static inline void judge_soon(uint64_t paddr)
+/* Makes room for an access, or more: for how many? */
+static uint64_t access_room(void)
 {
-	uint64_t number = paddr >> LINES_PAGE_SHIFT;
-	const struct seen *at = &seen[number % SEEN];
-
-	if (at->page && at->number == number)
-		__builtin_prefetch(lines_state(at->page, paddr, tracer.lines.shift,
-					       tracer.lines.words));
+	if (out.used + sizeof(struct mt_access) > AT_ONCE)
+		make_room();
+	return (AT_ONCE - out.used) / sizeof(struct mt_access);
 }
 
-static inline void take_access(const struct entry *e, uint32_t cpu, uint32_t slot)
+/* To *at; returns where the next one goes. */
+static ALWAYS_INLINE struct mt_access *take_access(struct mt_access *at, const struct entry *e,
+						   uint32_t cpu, uint32_t slot)
 {
 	unsigned flags = e->what >> 8 & 0xff;
 	uint64_t paddr = entry_paddr(e);
-	struct mt_access *a;
 
 	if (tracer.judge_late && judge(paddr, slot, flags & MT_access_flag_store))
 		flags |= MT_access_flag_moved;
 	if (tracer.sample > 1 && out.sampled++ % tracer.sample)
-		return;
-	a = block_room(sizeof(*a));
-	*a = (struct mt_access){
-		.hdr = { .kind = MT_KIND_access, .size = sizeof(*a), .cpu = cpu, .time = e->time },
+		return at;
+	*at = (struct mt_access){
+		.hdr = { .kind = MT_KIND_access, .size = sizeof(*at), .cpu = cpu, .time = e->time },
 		.pc = e->pc, .addr = e->addr, .paddr = paddr,
 		.width = e->what & 0xff, .flags = (uint16_t)flags,
 	};
+	return at + 1;
+}
+
+/*
+ * Of n entries that stand in a row, with room for all: how many accesses come
+ * first?  They are taken.
+ */
+static size_t take_row(const struct entry *e, size_t n, uint32_t cpu, uint32_t slot)
+{
+	struct mt_access *first = (struct mt_access *)(out.some + out.used), *at = first;
+	size_t i;
+
+	for (i = 0; i < n && e[i].what & 0xff; i++)
+		at = take_access(at, &e[i], cpu, slot);
+	out.used += (size_t)(at - first) * sizeof(*at);
+	out.records += (size_t)(at - first);
+	return i;
 }
 
 /* Takes the accesses that come first; returns where they end. */
 static uint64_t take_accesses(const struct lane *l, uint64_t tail, uint64_t head)
 {
 	uint32_t cpu = l->taken_cpu, slot = tracer.system ? cpu : l->slot;
-	const struct entry *ring = l->ring, *e;
-	uint64_t mask = l->mask;
 
-	for (; tail != head; tail++) {
-		e = &ring[tail & mask];
-		if (!(e->what & 0xff))
+	while (tail != head) {
+		const struct entry *e = &l->ring[tail & l->mask];
+		uint64_t n = least(head - tail, l->mask + 1 - (tail & l->mask)), took;
+
+		n = least(n, access_room());
+		took = take_row(e, n, cpu, slot);
+		tail += took;
+		if (took < n)
 			break;
-		if (tracer.judge_late)
-			judge_soon(entry_paddr(&ring[(tail + AHEAD) & mask]));
-		take_access(e, cpu, slot);
 	}
 	return tail;
 }
