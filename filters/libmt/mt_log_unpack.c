@@ -179,11 +179,11 @@ static bool unpack_accesses(struct mt_unpacker *u, struct output *out, uint32_t 
 
 	if (n > (uint64_t)(control->end - control->at))
 		return false;
-	for (uint64_t i = 0; i < n; i++)
-		unpack_access(u, &lane, cpu, control->at[i], &to[i]);
-	u->model.lanes[cpu % MT_LANES] = lane;
+	for (const unsigned char *c = control->at, *end = c + n; c < end; c++, to++)
+		unpack_access(u, &lane, cpu, *c, to);
 	control->at += n;
-	out->at += n * sizeof(*to);
+	u->model.lanes[cpu % MT_LANES] = lane;
+	out->at = (unsigned char *)to;
 	u->accesses += (uint32_t)n;
 	return true;
 }
