@@ -312,10 +312,13 @@ static int open_log(struct mt_reader *r)
 	return r->log ? 0 : fail(r, "out of memory");
 }
 
+/* Less than there is room for: the cache is also for the tables of decoder and program. */
+#define DECODED_AT_ONCE (64 * 1024)
+
 static int take_from_log(struct mt_reader *r)
 {
 	const char *why;
-	long n = mt_log_stream_read(r->log, r->buf + r->used, MT_READER_BUFFER - r->used, &why);
+	long n = mt_log_stream_read(r->log, r->buf + r->used, DECODED_AT_ONCE, &why);
 
 	if (n < 0) {
 		r->offset = mt_log_stream_offset(r->log);

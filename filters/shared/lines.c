@@ -109,7 +109,7 @@ static struct line *find_line(struct lines *t, const struct touch *x)
  * Cpus are numbered from 0: their low bits are a good hash, and a small table
  * may be full.
  */
-static uint32_t *share_place(const struct lines *t, struct line *l, uint32_t cpu)
+static inline uint32_t *share_place(const struct lines *t, struct line *l, uint32_t cpu)
 {
 	const uint32_t room = line_places(l);
 	uint32_t *shares = l->share_bits ? l->shares : &l->one, i = cpu & (room - 1);
@@ -248,7 +248,7 @@ static inline struct tally *next_bucket(const struct share *s, struct tally *buc
  * The tally, which is not in the bucket where its search begins, or the free place
  * where it belongs; NULL when there is none.
  */
-static struct tally *search_further(const struct share *s, struct tally *bucket, uint64_t key)
+static inline struct tally *search_further(const struct share *s, struct tally *bucket, uint64_t key)
 {
 	struct tally *y = free_in(bucket);
 
@@ -504,7 +504,7 @@ static inline void count(struct lines *t, struct tally *y, unsigned flags)
 }
 
 /* Nearly all tallies move lines in one context only: others cost a look-up. */
-static struct detail *add_moves(struct lines *t, struct tally *y, unsigned offset, uint32_t context,
+static inline struct detail *add_moves(struct lines *t, struct tally *y, unsigned offset, uint32_t context,
 				uint64_t n)
 {
 	struct detail *d = detail_of(t, y);
@@ -520,7 +520,7 @@ static struct detail *add_moves(struct lines *t, struct tally *y, unsigned offse
 	return d;
 }
 
-static __attribute__((noinline))
+static inline __attribute__((always_inline))
 enum move count_move(unsigned words, struct lines *t, struct share *s, const uint64_t *bytes,
 		     struct tally *y, unsigned offset, bool store)
 {
@@ -533,13 +533,43 @@ enum move count_move(unsigned words, struct lines *t, struct share *s, const uin
 }
 
 /* What an access to a line that others use as well means for them, and they for it. */
-static __attribute__((noinline))
+static inline __attribute__((always_inline))
 void share(unsigned words, struct lines *t, struct share *s, const uint64_t *bytes, bool store)
 {
 	struct line *l = line_of(t, s);
 
 	forget(words, l, news_of(t, s), store);
 	tell(words, t, l, s, bytes, store);
+}
+
+/*
+ * What few accesses need is not in the way of the others; and for lines of up to 64
+ * bytes, with a constant for words, its loops are gone.
+ */
+static __attribute__((noinline))
+enum move count_move_word(struct lines *t, struct share *s, const uint64_t *bytes, struct tally *y,
+			  unsigned offset, bool store)
+{
+	return count_move(1, t, s, bytes, y, offset, store);
+}
+
+static __attribute__((noinline))
+enum move count_move_words(struct lines *t, struct share *s, const uint64_t *bytes, struct tally *y,
+			   unsigned offset, bool store)
+{
+	return count_move(t->words, t, s, bytes, y, offset, store);
+}
+
+static __attribute__((noinline))
+void share_word(struct lines *t, struct share *s, const uint64_t *bytes, bool store)
+{
+	share(1, t, s, bytes, store);
+}
+
+static __attribute__((noinline))
+void share_words(struct lines *t, struct share *s, const uint64_t *bytes, bool store)
+{
+	share(t->words, t, s, bytes, store);
 }
 
 /*
@@ -559,7 +589,7 @@ void settle(unsigned words, bool fine, struct lines *t, struct share *s, const s
 	if (!t->trust)
 		moved = move(line_of(t, s), s, store);
 	if (moved)
-		what = count_move(words, t, s, bytes, y, x.offset, store);
+		what = (words == 1 ? count_move_word : count_move_words)(t, s, bytes, y, x.offset, store);
 	if (fine && t->pairs)
 		pairs_note(t->pairs, t, s, &x, what);
 	count(t, y, x.flags);
@@ -567,7 +597,7 @@ void settle(unsigned words, bool fine, struct lines *t, struct share *s, const s
 	add_mask_if(words, mask_of(words, s, READ), bytes, !store || x.flags & MT_access_flag_load);
 	add_mask_if(words, mask_of(words, s, WRITTEN), bytes, store);
 	if (s->news)
-		share(words, t, s, bytes, store);
+		(words == 1 ? share_word : share_words)(t, s, bytes, store);
 }
 
 /* ---- accesses ------------------------------------------------------------ */
@@ -603,7 +633,7 @@ static inline struct who who(struct lines *t, const struct mt_access *a)
 	};
 }
 
-static struct share *find_share(struct lines *t, const struct touch *x)
+static inline struct share *find_share(struct lines *t, const struct touch *x)
 {
 	struct share *s = *cache_place(t, x->number, x->cpu);
 

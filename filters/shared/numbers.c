@@ -9,6 +9,8 @@
 
 void numbers_add(struct numbers *s, uint64_t number)
 {
+	if (s->n && s->of[s->n - 1] == number)	/* mostly; the rest is for numbers_unique */
+		return;
 	s->of = mt_xgrow(s->of, s->n, &s->room, sizeof(*s->of));
 	s->of[s->n++] = number;
 }

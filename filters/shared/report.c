@@ -124,8 +124,9 @@ static void rank_site(struct line *l, const struct site *s)
 static void make_key(const struct report *r, const struct site *s, uint64_t key[3])
 {
 	switch (r->o->by) {
-	case MT_shared_by_line:
-		key[0] = s->line->number;
+	case MT_shared_by_line:		/* each is a row: what follows is its order */
+		key[0] = s->subject.process;
+		key[1] = s->pc;
 		break;
 	case MT_shared_by_object:
 		key[0] = s->subject.object;
