@@ -1,347 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables behind mt-shared; lines.h says what they mean. */
-#include <stdlib.h>
+/* What accesses mean for lines; lines.h says it in words. */
 #include <string.h>
-#include <sys/random.h>
 
 #include "../libmt/cli.h"
-#include "lines.h"
 #include "pairs.h"
-
-/* Lines that one entry of the page table leads to: a page's, at 64 bytes. */
-#define GROUP_BITS 6
-#define GROUP (1u << GROUP_BITS)
-
-/* ---- begin and end ------------------------------------------------------- */
-
-static void init_seed(struct lines *t)
-{
-	if (getrandom(t->seed, sizeof(t->seed), GRND_NONBLOCK) != sizeof(t->seed))
-		t->seed[1] = (uintptr_t)&t;	/* early boot: any numbers will do */
-	for (int i = 0; i < 4; i++)
-		t->seed[i] |= 1;
-}
-
-void lines_init(struct lines *t, unsigned bits, uint64_t shift, const struct mt_begin *b)
-{
-	static struct share none = { .number = UINT64_MAX, .cpu = UINT32_MAX };
-
-	*t = (struct lines){ .bits = bits, .shift = shift, .cpus = b->cpus,
-			     .max_width = b->line,
-			     .cold = b->options & MT_option_cold };
-	t->words = bits <= 6 ? 1 : 1u << (bits - 6);
-	init_seed(t);
-	pool_init(&t->lines, sizeof(struct line));
-	pool_init(&t->shares, share_bytes(t->words));
-	pool_init(&t->news, sizeof(struct news) + NEWS_MASKS * t->words * sizeof(uint64_t));
-	pool_init(&t->details, sizeof(struct detail));
-	(void)lines_context(t, 0, 0, 0);	/* none is number 0 */
-	for (size_t i = 0; i < 1 << CACHE_BITS; i++)
-		t->cache[i] = &none;
-}
-
-void lines_release(struct lines *t)
-{
-	for (uint32_t i = 0; i < t->lines.used; i++) {
-		struct line *l = pool_at(&t->lines, i);
-
-		if (l->share_bits)
-			free(l->shares);
-	}
-	for (uint32_t i = 0; i < t->shares.used; i++) {
-		struct share *s = share_at(t, i);
-
-		if (s->buckets >= ALONE_BUCKETS)
-			tables_drop(&t->tables, s->tallies, s->buckets);
-	}
-	for (size_t i = 0; i < t->pages.n_slots; i++)
-		if (t->pages.slots[i].key)
-			free((void *)(uintptr_t)t->pages.slots[i].value);
-	free((void *)(uintptr_t)t->pages.zero);
-	pool_release(&t->lines);
-	pool_release(&t->shares);
-	pool_release(&t->news);
-	pool_release(&t->details);
-	tables_release(&t->tables);
-	mt_table_release(&t->pages);
-	mt_table_release(&t->cpu_index);
-	for (int i = 0; i < 4; i++)
-		mt_table_release(&t->pair_ids[i]);
-	mt_table_release(&t->context_of);
-	mt_table_release(&t->moves_by);
-	mt_table_release(&t->grain_of);
-	mt_entries_release(&t->entries);
-	mt_table_release(&t->running.task);
-	mt_table_release(&t->running.process);
-	free(t->contexts);
-	free(t->subjects);
-	free(t->grains);
-	free(t->cpu);
-	*t = (struct lines){ 0 };
-}
-
-/* ---- lines and shares ---------------------------------------------------- */
-
-static struct line *new_line(struct lines *t, const struct touch *x)
-{
-	uint32_t i = pool_new(&t->lines);
-	struct line *l = pool_at(&t->lines, i);
-
-	*l = (struct line){ .index = i, .number = x->number, .addr = x->addr, .version = 1,
-			    .epoch = 1, .everywhere = !t->cold };
-	return l;
-}
-
-static struct line *find_line(struct lines *t, const struct touch *x)
-{
-	uint64_t *page = mt_xtable_put(&t->pages, lines_scramble(t, x->number >> GROUP_BITS));
-	struct line **l;
-
-	if (!*page)
-		*page = (uintptr_t)mt_xcalloc(GROUP, sizeof(struct line *));
-	l = (struct line **)(uintptr_t)*page + (x->number & (GROUP - 1));
-	if (!*l)
-		*l = new_line(t, x);
-	return *l;
-}
-
-/*
- * Cpus are numbered from 0: their low bits are a good hash, and a small table
- * may be full.
- */
-static inline uint32_t *share_place(const struct lines *t, struct line *l, uint32_t cpu)
-{
-	const uint32_t room = line_places(l);
-	uint32_t *shares = l->share_bits ? l->shares : &l->one, i = cpu & (room - 1);
-
-	for (uint32_t n = 0; n < room; n++, i = (i + 1) & (room - 1))
-		if (!shares[i] || share_at(t, shares[i] - 1)->cpu == cpu)
-			return &shares[i];
-	return NULL;
-}
-
-static void grow_shares(const struct lines *t, struct line *l)
-{
-	const struct line old = *l;
-
-	l->shares = mt_xcalloc(2 * (size_t)line_places(l), sizeof(*l->shares));
-	l->share_bits++;
-	for (uint32_t i = 0; i < line_places(&old); i++) {
-		const struct share *s = line_share(t, &old, i);
-
-		if (s)
-			*share_place(t, l, s->cpu) = old.share_bits ? old.shares[i] : old.one;
-	}
-	if (old.share_bits)
-		free(old.shares);
-}
-
-static inline uint64_t *mask_of(unsigned words, struct share *s, unsigned which)
-{
-	return s->mask + which * words;
-}
-
-static inline void add_mask(unsigned words, uint64_t *to, const uint64_t *from)
-{
-	for (unsigned i = 0; i < words; i++)
-		to[i] |= from[i];
-}
-
-static void new_tallies(struct lines *t, struct share *s, uint32_t buckets)
-{
-	s->buckets = buckets;
-	s->tallies = tables_new(&t->tables, buckets);
-}
-
-static struct news *news_of(const struct lines *t, const struct share *s)
-{
-	return pool_at(&t->news, s->news - 1);
-}
-
-/* The line has another share now, and so each has somebody to hear of. */
-static void tell_of_others(struct lines *t, struct line *l)
-{
-	for (uint32_t i = 0; i < line_places(l); i++) {
-		struct share *s = line_share(t, l, i);
-
-		if (s && !s->news)
-			s->news = pool_new(&t->news) + 1;
-	}
-	l->epoch++;			/* the others have told this one nothing yet */
-}
-
-static struct share *new_share(struct lines *t, struct line *l, uint32_t cpu)
-{
-	const uint32_t i = pool_new(&t->shares);
-	struct share *s = share_at(t, i);
-
-	t->cpu[cpu].counts = true;
-	if (l->n_shares == line_places(l) || (l->n_shares > 4 && l->n_shares * 4 >= line_places(l) * 3))
-		grow_shares(t, l);
-	*s = (struct share){ .line = l->index, .number = l->number, .cpu = cpu, .id = t->cpu[cpu].id };
-	new_tallies(t, s, 1);
-	*share_place(t, l, cpu) = i + 1;
-	if (l->n_shares++)
-		tell_of_others(t, l);
-	return s;
-}
-
-static inline struct share **cache_place(struct lines *t, uint64_t number, uint32_t cpu)
-{
-	return &t->cache[(number + cpu * t->seed[1]) * t->seed[0] >> (64 - CACHE_BITS)];
-}
-
-static inline bool is_share(const struct share *s, uint64_t number, uint32_t cpu)
-{
-	return !((s->number ^ number) | (s->cpu ^ cpu));
-}
-
-static __attribute__((noinline)) struct share *search_share(struct lines *t, const struct touch *x)
-{
-	struct line *l = find_line(t, x);
-	const uint32_t *place = share_place(t, l, x->cpu);
-	struct share *s = place && *place ? share_at(t, *place - 1) : new_share(t, l, x->cpu);
-
-	*cache_place(t, x->number, x->cpu) = s;
-	return s;
-}
-
-/* ---- tallies ------------------------------------------------------------- */
-
-static inline uint64_t tally_key(uint64_t pc, uint32_t subject)
-{
-	return (uint64_t)subject << 32 | (uint32_t)pc;
-}
-
-/* The bucket where the search begins. */
-static inline struct tally *bucket_of(const struct lines *t, const struct share *s, uint64_t key)
-{
-	return s->tallies + ((key * t->seed[2] >> 32) * s->buckets >> 32) * BUCKET;
-}
-
-/* The tally, if it is in that bucket.  A branch that asks where would be guessed wrong too often. */
-static inline struct tally *tally_in(struct tally *bucket, uint64_t key)
-{
-	struct tally *y = bucket + (bucket[1].key == key) + 2 * (bucket[2].key == key) +
-			  3 * (bucket[3].key == key);
-
-	return y->key == key ? y : NULL;
-}
-
-/* The first free place of that bucket, which is filled in order; NULL when it is full. */
-static inline struct tally *free_in(struct tally *bucket)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < BUCKET; i++)
-		n += bucket[i].key != 0;
-	return n < BUCKET ? bucket + n : NULL;
-}
-
-static inline struct tally *next_bucket(const struct share *s, struct tally *bucket)
-{
-	bucket += BUCKET;
-	return bucket == s->tallies + share_places(s) ? s->tallies : bucket;
-}
-
-/*
- * The tally, which is not in the bucket where its search begins, or the free place
- * where it belongs; NULL when there is none.
- */
-static inline struct tally *search_further(const struct share *s, struct tally *bucket, uint64_t key)
-{
-	struct tally *y = free_in(bucket);
-
-	for (uint32_t n = 1; !y && n < s->buckets; n++) {
-		bucket = next_bucket(s, bucket);
-		y = tally_in(bucket, key);
-		if (!y)
-			y = free_in(bucket);
-	}
-	return y;
-}
-
-static void grow_tallies(struct lines *t, struct share *s)
-{
-	const struct share old = *s;
-
-	new_tallies(t, s, old.buckets * 2);
-	for (size_t i = 0; i < share_places(&old); i++) {
-		const struct tally *y = &old.tallies[i];
-
-		if (y->key)
-			*search_further(s, bucket_of(t, s, y->key), y->key) = *y;
-	}
-	tables_drop(&t->tables, old.tallies, old.buckets);
-}
-
-/*
- * Not where its search begins, or not at all yet.  A small table may be full.
- * offset: of an access that would be its first.
- */
-static __attribute__((noinline))
-struct tally *find_further(struct lines *t, struct share *s, uint64_t key, unsigned offset)
-{
-	struct tally *y = search_further(s, bucket_of(t, s, key), key);
-	const size_t room = share_places(s);
-
-	if (y && y->key)
-		return y;
-	if (s->n_tallies >= (room <= BUCKET ? room : room / 4 * 3)) {
-		grow_tallies(t, s);
-		y = search_further(s, bucket_of(t, s, key), key);
-	}
-	s->n_tallies++;
-	if (t->grain & GRAIN_PLACE)
-		offset = t->n_tallies < TALLY_DETAIL - 1 ? t->n_tallies++ : t->n_tallies;
-	*y = (struct tally){ .key = key, .where = offset };
-	return y;
-}
-
-static inline struct tally *find_tally(struct lines *t, struct share *s, uint64_t key,
-				       unsigned offset)
-{
-	struct tally *y = tally_in(bucket_of(t, s, key), key);
-
-	return y ? y : find_further(t, s, key, offset);
-}
-
-static struct detail *detail_of(struct lines *t, struct tally *y)
-{
-	if (!(y->where & TALLY_DETAIL)) {
-		const uint32_t i = pool_new(&t->details);
-
-		*(struct detail *)pool_at(&t->details, i) = lines_detail(t, y);
-		y->where = TALLY_DETAIL | i;
-	}
-	return pool_at(&t->details, y->where & ~TALLY_DETAIL);
-}
-
-struct detail lines_detail(const struct lines *t, const struct tally *y)
-{
-	if (y->where & TALLY_DETAIL)
-		return *(struct detail *)pool_at(&t->details, y->where & ~TALLY_DETAIL);
-	return (struct detail){ .offset = (uint16_t)y->where, .age = AGE_UNMOVED | y->where };
-}
-
-struct site lines_site(const struct lines *t, const struct share *s, const struct tally *y)
-{
-	const struct detail d = lines_detail(t, y);
-	const uint32_t id = (uint32_t)(y->key >> 32);
-	const struct grain *g = t->grain ? &t->grains[id - 1] : NULL;
-	const struct subject *subject = &t->subjects[(g ? g->subject : id) - 1];
-
-	return (struct site){
-		.line = line_of(t, s), .grain = g, .pc = (uint64_t)subject->high << 32 | (uint32_t)y->key,
-		.cpu = t->cpu[s->cpu].id, .cpu_index = s->cpu,
-		.accesses = { y->count[LOADS] + d.count[LOADS], y->count[STORES] + d.count[STORES] },
-		.moves = d.moves, .true_moves = d.true_moves, .false_moves = d.false_moves,
-		.subject = *subject, .entry = &t->contexts[subject->context],
-		.context = d.context, .part = y->where, .age = d.age,
-		.offset = (uint16_t)(t->grain & GRAIN_PLACE ? g->offset : d.offset),
-		.flags = y->flags,
-	};
-}
+#include "shares.h"
+#include "tallies.h"
 
 /* ---- what an access means ---------------------------------------------- */
 
@@ -366,6 +30,12 @@ static bool move(struct line *l, struct share *s, bool store)
 	l->holders++;
 	s->version = l->version;
 	return true;
+}
+
+static inline void add_mask(unsigned words, uint64_t *to, const uint64_t *from)
+{
+	for (unsigned i = 0; i < words; i++)
+		to[i] |= from[i];
 }
 
 static inline bool meet(unsigned words, const uint64_t *a, const uint64_t *b)
@@ -489,7 +159,7 @@ static inline void set_bits(uint64_t *mask, unsigned words, unsigned from, unsig
 static __attribute__((noinline))
 void add_count(struct lines *t, struct tally *y, int which, uint64_t n)
 {
-	uint64_t *count = &detail_of(t, y)->count[which];
+	uint64_t *count = &tally_detail(t, y)->count[which];
 
 	*count += n < COUNT_MAX - *count ? n : COUNT_MAX - *count;
 }
@@ -507,7 +177,7 @@ static inline void count(struct lines *t, struct tally *y, unsigned flags)
 static inline struct detail *add_moves(struct lines *t, struct tally *y, unsigned offset, uint32_t context,
 				uint64_t n)
 {
-	struct detail *d = detail_of(t, y);
+	struct detail *d = tally_detail(t, y);
 
 	if (d->age & AGE_UNMOVED) {
 		d->offset = (uint16_t)offset;
@@ -631,13 +301,6 @@ static inline struct who who(struct lines *t, const struct mt_access *a)
 		.id = a->hdr.cpu, .high = (uint32_t)(a->pc >> 32), .object = a->object, .field = a->field,
 		.cpu = cpu, .subject = lines_subject_of(t, &t->cpu[cpu], a),
 	};
-}
-
-static inline struct share *find_share(struct lines *t, const struct touch *x)
-{
-	struct share *s = *cache_place(t, x->number, x->cpu);
-
-	return is_share(s, x->number, x->cpu) ? s : search_share(t, x);
 }
 
 static inline __attribute__((always_inline))
@@ -866,7 +529,7 @@ static void add_use(struct lines *t, const struct mt_use *u, struct share *s, st
 		    uint32_t context)
 {
 	uint64_t bytes[LINE_MAX / 64];
-	bool first = !(y->where & TALLY_DETAIL) || detail_of(t, y)->age & AGE_UNMOVED;
+	bool first = !(y->where & TALLY_DETAIL) || tally_detail(t, y)->age & AGE_UNMOVED;
 	struct detail *d = add_moves(t, y, u->offset, context, u->moves);
 
 	add_count(t, y, LOADS, u->loads);
@@ -899,31 +562,4 @@ void lines_use(struct lines *t, const struct mt_use *u)
 	if (t->grain)
 		refine(t, &x, u->addr, u->task, 0);
 	add_use(t, u, s, find_tally(t, s, x.key, x.offset), context);
-}
-
-/* ---- another run ---------------------------------------------------------- */
-
-static void clear_share(struct lines *t, struct share *s)
-{
-	tables_drop(&t->tables, s->tallies, s->buckets);
-	new_tallies(t, s, 1);
-	s->n_tallies = 0;
-	memset(s->mask, 0, 2 * t->words * sizeof(*s->mask));
-	if (s->news)
-		memset(news_of(t, s)->mask, 0, NEWS_MASKS * t->words * sizeof(*s->mask));
-}
-
-void lines_clear(struct lines *t)
-{
-	for (uint32_t i = 0; i < t->shares.used; i++)
-		clear_share(t, share_at(t, i));
-	for (uint32_t i = 0; i < t->lines.used; i++) {
-		struct line *l = pool_at(&t->lines, i);
-
-		l->epoch++;
-		l->best = l->other = NULL;
-	}
-	t->n_tallies = t->n_moved = 0;
-	t->details.used = 0;
-	mt_table_release(&t->moves_by);
 }
