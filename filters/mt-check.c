@@ -22,7 +22,7 @@ static const char help[] =
 "  -q, --quiet      print nothing, the status says it\n"
 "      --help       this text\n"
 "\n"
-"    mt-cat log.mt | mt-check\n"
+"    mt-check <log.mt\n"
 "    mt-cat log.mt | mt-check --movement || echo 'log.mt is not exact'\n";
 
 #define SHOWN 20

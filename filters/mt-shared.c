@@ -32,7 +32,7 @@ static const char help[] =
 "  --help            this text\n"
 "\n"
 "    mt-cat log.mt | mt-label prog | mt-shared | mt-top -n 20 moves | mt-totext\n"
-"    mt-cat log.mt | mt-shared --by pair | mt-addr2line prog | mt-tojson --names\n";
+"    mt-shared --by pair <log.mt | mt-addr2line prog | mt-tojson --names\n";
 
 static struct report_options report = { .by = MT_shared_by_line, .pairs = MT_pair_by_pair };
 static uint64_t line_size;		/* 0: the log's */

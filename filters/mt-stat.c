@@ -20,7 +20,7 @@ static const char help[] =
 "  -r, --per-run   the numbers of each run, behind its mode record\n"
 "      --help      this text\n"
 "\n"
-"    mt-cat log.mt | mt-stat | mt-totext\n"
+"    mt-stat <log.mt | mt-totext\n"
 "    mt-cat log.mt | mt-filter --cpu 0 | mt-stat | mt-tojson\n"
 "    mt-cat log.mt | mt-label prog | mt-stat | mt-totext\n";
 

@@ -28,7 +28,7 @@ static const char help[] =
 "  --partial          rows of a part of the log, for mt-merge\n"
 "  --help             this text\n"
 "\n"
-"    mt-cat log.mt | mt-syscalls | mt-addr2line vmlinux | mt-totext\n"
+"    mt-syscalls <log.mt | mt-addr2line vmlinux | mt-totext\n"
 "    mt-cat log.mt | mt-syscalls --per-op 'procy=clone,exit_group,wait4' | mt-tojson\n"
 "    mt-cat log.mt | mt-syscalls --accesses | mt-filter -e 'moves > 10' | mt-totext\n";
 

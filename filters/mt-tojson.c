@@ -22,7 +22,7 @@ static const char help[] =
 "                original's mscan, from rows of the analysis that it had\n"
 "      --help    this text\n"
 "\n"
-"    mt-cat log.mt | mt-tojson | jq -c 'select(.type == \"access\") | .addr'\n"
+"    mt-tojson <log.mt | jq -c 'select(.type == \"access\") | .addr'\n"
 "    mt-cat log.mt | mt-label prog | mt-shared | mt-top -n 5 moves | mt-tojson --names\n";
 
 #define FRAMES 1024		/* a bound where the parents of a stack are a circle */

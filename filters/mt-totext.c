@@ -22,7 +22,7 @@ static const char help[] =
 "\n"
 "    mt-cat log.mt | mt-addr2line prog | mt-totext | less\n"
 "    mt-cat log.mt | mt-label prog | mt-shared | mt-top -n 5 moves | mt-addr2line prog | mt-totext\n"
-"    mt-cat log.mt | mt-stat | mt-totext\n";
+"    mt-stat <log.mt | mt-totext\n";
 
 /* ---- any report, by the record table ----------------------------------- */
 
