@@ -327,6 +327,8 @@ static inline uint64_t line_paddr(const struct lines *t, const struct line *l)
 	return (l->number << t->bits) - t->shift;
 }
 
+/* ---- tallies.c ------------------------------------------------------------ */
+
 /* The tally's detail, or what it would begin with. */
 struct detail lines_detail(const struct lines *t, const struct tally *y);
 
