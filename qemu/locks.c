@@ -180,7 +180,7 @@ static bool succeeded(struct vcpu *v, const struct mtrace_watch *w)
 /* A kernel's ret; most are of no function that is watched. */
 static void on_ret(unsigned index, qemu_plugin_meminfo_t info, uint64_t addr, void *back)
 {
-	struct waiting on;
+	struct waiting on = { 0 };
 	struct vcpu *v;
 
 	(void)info;
