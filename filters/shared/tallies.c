@@ -56,13 +56,27 @@ static void grow_tallies(struct lines *t, struct share *s)
 	tables_drop(&t->tables, old.tallies, old.buckets);
 }
 
+/*
+ * What is asked for stands in front from now on: another of the bucket, which is full,
+ * takes its place, and is on the way of a search there, too.
+ */
+static struct tally *move_up(struct tally *bucket, struct tally *y)
+{
+	struct tally *other = bucket + (y->count[LOADS] + y->count[STORES]) % BUCKET;
+	const struct tally up = *y;
+
+	*y = *other;
+	*other = up;
+	return other;
+}
+
 struct tally *tally_further(struct lines *t, struct share *s, uint64_t key, unsigned offset)
 {
-	struct tally *y = search_further(s, bucket_of(t, s, key), key);
+	struct tally *bucket = bucket_of(t, s, key), *y = search_further(s, bucket, key);
 	const size_t room = share_places(s);
 
 	if (y && y->key)
-		return y;
+		return move_up(bucket, y);
 	if (s->n_tallies >= (room <= BUCKET ? room : room / 4 * 3)) {
 		grow_tallies(t, s);
 		y = search_further(s, bucket_of(t, s, key), key);
