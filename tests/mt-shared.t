@@ -389,16 +389,20 @@ for run in one two; do
 	echo "mode mode=all name=$run"
 	echo 'access cpu=0 pc=0x1 paddr=0x1000 width=8 flags=store+moved'
 	echo 'access cpu=1 pc=0x1 paddr=0x1000 width=8 flags=store+moved'
+	[ $run = one ] || for cpu in 0 1 2; do
+		echo "access cpu=$cpu pc=0x2 paddr=0x2000 width=8 flags=store+moved"
+	done
 	echo 'mode mode=off'
 	[ $run = two ] || echo 'access cpu=1 pc=0x1 paddr=0x1000 width=8 flags=store'
 done >runs
 mkrec <runs | mt-shared --per-run | mt-tojson | jq -r '"\(.type) \(.name // .moves)"' | sed 's/ $//' >got
-expect '--per-run: the rows of each run stand behind its name' <<'ROWS'
+expect '--per-run: the rows of each run stand behind its name, in the order of its own moves' <<'ROWS'
 begin null
 mode one
 shared 2
 mode
 mode two
+shared 3
 shared 2
 mode
 end null

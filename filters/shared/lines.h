@@ -150,6 +150,7 @@ struct line {
 	uint32_t index;			/* in lines.lines */
 	uint8_t share_bits;		/* 1 << share_bits places for shares */
 	bool everywhere;		/* as at the start: every cpu holds it */
+	uint64_t moves;			/* of all tallies */
 	/* for the report */
 	uint8_t class;			/* sharing by its bytes */
 	const struct site *best;	/* with most moves, */

@@ -27,33 +27,6 @@ int compare_numbers(uint64_t a, uint64_t b)
 	return a < b ? -1 : a > b;
 }
 
-static int by_key_and_pc(const void *pa, const void *pb)
-{
-	const struct ref *a = pa, *b = pb;
-	int c = 0;
-
-	for (int i = 0; !c && i < 3; i++)
-		c = compare_numbers(a->key[i], b->key[i]);
-	if (!c)
-		c = compare_numbers(a->site->subject.process, b->site->subject.process);
-	return c ? c : compare_numbers(a->site->pc, b->site->pc);
-}
-
-/* Whole rows of uses are written: their order must be told by what they say. */
-static int by_key_and_all(const void *pa, const void *pb)
-{
-	const struct ref *a = pa, *b = pb;
-	int c = by_key_and_pc(pa, pb);
-
-	return c ? c : compare_sites(a->site, b->site);
-}
-
-static void sort_refs(struct ref *refs, size_t n, unsigned by)
-{
-	if (n > 1)
-		qsort(refs, n, sizeof(*refs), by == BY_USE ? by_key_and_all : by_key_and_pc);
-}
-
 static int by_moves(const void *pa, const void *pb)
 {
 	const struct row *a = pa, *b = pb;
@@ -73,6 +46,8 @@ static unsigned class_of_bytes(const struct lines *t, const struct line *l)
 	bool met = false, writes = false;
 	unsigned users = 0;
 
+	if (l->n_shares < 2)		/* nearly always */
+		return MT_sharing_none;
 	for (uint32_t i = 0; i < line_places(l); i++) {
 		const struct share *s = line_share(t, l, i);
 
@@ -261,25 +236,23 @@ static void find_rows(const struct report *r, struct rows *rows)
 static void put_rows(struct report *r, struct rows *rows)
 {
 	collect(r);
-	sort_refs(r->refs, r->n_refs, r->o->by);
+	row_sort(r->refs, r->n_refs, r->o->by);
 	find_rows(r, rows);
-	for (size_t i = 0; i < rows->n; i++)
-		row_put(r, r->refs + rows->of[i].first, rows->of[i].n);
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct ref *refs = r->refs + rows->of[i].first;
+
+		row_put(r, refs, rows->of[i].n, row_top(refs, rows->of[i].n));
+	}
 }
 
 /* ---- lines as rows ------------------------------------------------------- */
 
 static struct row line_row(const struct lines *t, const struct line *l)
 {
-	struct row row = { .first = l->index, .order = line_paddr(t, l) };
+	struct row row = { .first = l->index, .order = line_paddr(t, l), .moves = l->moves };
 
-	for (uint32_t k = 0; k < line_places(l); k++) {
-		const struct share *s = line_share(t, l, k);
-
-		row.n += s ? s->n_tallies : 0;
-		for (size_t j = 0; s && j < share_places(s); j++)
-			row.moves += lines_detail(t, &s->tallies[j]).moves;
-	}
+	for (uint32_t k = 0; k < line_places(l); k++)
+		row.n += line_share(t, l, k) ? line_share(t, l, k)->n_tallies : 0;
 	return row;
 }
 
@@ -302,8 +275,7 @@ static void put_lines(struct report *r, struct rows *rows)
 	for (size_t i = 0; i < rows->n; i++) {
 		r->n_refs = 0;
 		collect_line(r, pool_at(&r->t->lines, (uint32_t)rows->of[i].first));
-		sort_refs(r->refs, r->n_refs, r->o->by);
-		row_put(r, r->refs, r->n_refs);
+		row_put(r, r->refs, r->n_refs, row_top_of_line(r->refs, r->n_refs));
 	}
 }
 

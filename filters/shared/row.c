@@ -64,6 +64,33 @@ int compare_sites(const struct site *a, const struct site *b)
 	return c || !a->grain ? c : compare_grains(a->grain, b->grain);
 }
 
+static int by_key_and_pc(const void *pa, const void *pb)
+{
+	const struct ref *a = pa, *b = pb;
+	int c = 0;
+
+	for (int i = 0; !c && i < 3; i++)
+		c = compare_numbers(a->key[i], b->key[i]);
+	if (!c)
+		c = compare_numbers(a->site->subject.process, b->site->subject.process);
+	return c ? c : compare_numbers(a->site->pc, b->site->pc);
+}
+
+/* Whole rows of uses are written: their order must be told by what they say. */
+static int by_key_and_all(const void *pa, const void *pb)
+{
+	const struct ref *a = pa, *b = pb;
+	int c = by_key_and_pc(pa, pb);
+
+	return c ? c : compare_sites(a->site, b->site);
+}
+
+void row_sort(struct ref *refs, size_t n, unsigned by)
+{
+	if (n > 1)
+		qsort(refs, n, sizeof(*refs), by == BY_USE ? by_key_and_all : by_key_and_pc);
+}
+
 /* ---- the fields of a row ------------------------------------------------- */
 
 static bool reads(const struct site *s)
@@ -160,12 +187,16 @@ static bool same_pc(const struct site *a, const struct site *b)
 	return a->pc == b->pc && a->subject.process == b->subject.process;
 }
 
-/* The site to show for the instruction with most moves in the row. */
-static const struct ref *top_ref(const struct ref *refs, size_t n)
+/*
+ * The site to show for the instruction with most moves in the row, of refs sorted by
+ * instruction.  tie: several have as many.
+ */
+static const struct ref *top_of_sorted(const struct ref *refs, size_t n, bool *tie)
 {
 	const struct ref *top = NULL;
 	uint64_t top_moves = 0, top_accesses = 0;
 
+	*tie = false;
 	for (size_t i = 0, end; i < n; i = end) {
 		const struct ref *best = &refs[i];
 		uint64_t moves = 0, all = 0;
@@ -176,6 +207,7 @@ static const struct ref *top_ref(const struct ref *refs, size_t n)
 			if (compare_sites(refs[end].site, best->site) < 0)
 				best = &refs[end];
 		}
+		*tie = top && (moves == top_moves || (*tie && moves < top_moves));
 		if (!top || moves > top_moves || (moves == top_moves && all > top_accesses)) {
 			top = best;
 			top_moves = moves;
@@ -183,6 +215,46 @@ static const struct ref *top_ref(const struct ref *refs, size_t n)
 		}
 	}
 	return top;
+}
+
+const struct ref *row_top(const struct ref *refs, size_t n)
+{
+	bool tie;
+
+	return top_of_sorted(refs, n, &tie);
+}
+
+/* Puts the sites that moved their line in front, and says how many. */
+static size_t movers_first(struct ref *refs, size_t n)
+{
+	size_t movers = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (refs[i].site->moves) {
+			const struct ref mover = refs[i];
+
+			refs[i] = refs[movers];
+			refs[movers++] = mover;
+		}
+	return movers;
+}
+
+/*
+ * Most sites of most lines never moved it.  These count only between instructions
+ * with as many moves: else they need no order.
+ */
+const struct ref *row_top_of_line(struct ref *refs, size_t n)
+{
+	const size_t movers = movers_first(refs, n);
+	const struct ref *top;
+	bool tie;
+
+	row_sort(refs, movers, MT_shared_by_line);
+	top = top_of_sorted(refs, movers, &tie);
+	if (top && !tie)
+		return top;
+	row_sort(refs, n, MT_shared_by_line);
+	return row_top(refs, n);
 }
 
 static void fill_sides(struct mt_shared *m, const struct ref *top)
@@ -317,12 +389,11 @@ static void put_uses(struct report *r, const struct ref *refs, size_t n)
 		report_use(r->t, refs[i].site, r->out);
 }
 
-void row_put(struct report *r, const struct ref *refs, size_t n)
+void row_put(struct report *r, const struct ref *refs, size_t n, const struct ref *top)
 {
 	static _Alignas(8) unsigned char buf[MT_RECORD_MAX];
 	static char readers[NUMBERS_TEXT], writers[NUMBERS_TEXT];
 	const char *strings[] = { readers, writers };
-	const struct ref *top = top_ref(refs, n);
 	struct mt_shared m = { .hdr.kind = MT_KIND_shared, .by = r->o->by };
 
 	sum_up(refs, n, &m);

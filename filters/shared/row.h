@@ -37,7 +37,14 @@ uint64_t site_accesses(const struct site *s);
 void row_prepare(struct report *r);
 void row_release(struct report *r);
 
-/* Writes the row of n sites, sorted by process and pc; or each of them, for BY_USE. */
-void row_put(struct report *r, const struct ref *refs, size_t n);
+/* Sorts refs by key, process and pc. */
+void row_sort(struct ref *refs, size_t n, unsigned by);
+
+/* The site that a row shows, of n sorted ones; of those of one line, which it sorts as it needs. */
+const struct ref *row_top(const struct ref *refs, size_t n);
+const struct ref *row_top_of_line(struct ref *refs, size_t n);
+
+/* Writes the row of n sites, that shows top; or each of them, for BY_USE. */
+void row_put(struct report *r, const struct ref *refs, size_t n, const struct ref *top);
 
 #endif
