@@ -174,8 +174,8 @@ static inline void count(struct lines *t, struct tally *y, unsigned flags)
 }
 
 /* Nearly all tallies move lines in one context only: others cost a look-up. */
-static inline struct detail *add_moves(struct lines *t, struct line *l, struct tally *y, unsigned offset,
-				uint32_t context, uint64_t n)
+static inline struct detail *add_moves(struct lines *t, struct tally *y, unsigned offset, uint32_t context,
+				uint64_t n)
 {
 	struct detail *d = tally_detail(t, y);
 
@@ -185,7 +185,6 @@ static inline struct detail *add_moves(struct lines *t, struct line *l, struct t
 		d->age = t->n_moved++;
 	}
 	d->moves += n;
-	l->moves += n;
 	if (d->context != context && n)
 		*mt_xtable_put(&t->moves_by, lines_moves_key(y->where, context)) += n;
 	return d;
@@ -195,7 +194,7 @@ static inline __attribute__((always_inline))
 enum move count_move(unsigned words, struct lines *t, struct share *s, const uint64_t *bytes,
 		     struct tally *y, unsigned offset, bool store)
 {
-	struct detail *d = add_moves(t, line_of(t, s), y, offset, t->cpu[s->cpu].context, 1);
+	struct detail *d = add_moves(t, y, offset, t->cpu[s->cpu].context, 1);
 	enum move what = s->news ? judge(words, t, s, bytes, store) : MOVE_UNDECIDED;
 
 	d->true_moves += what == MOVE_TRUE;
@@ -531,7 +530,7 @@ static void add_use(struct lines *t, const struct mt_use *u, struct share *s, st
 {
 	uint64_t bytes[LINE_MAX / 64];
 	bool first = !(y->where & TALLY_DETAIL) || tally_detail(t, y)->age & AGE_UNMOVED;
-	struct detail *d = add_moves(t, line_of(t, s), y, u->offset, context, u->moves);
+	struct detail *d = add_moves(t, y, u->offset, context, u->moves);
 
 	add_count(t, y, LOADS, u->loads);
 	add_count(t, y, STORES, u->stores);

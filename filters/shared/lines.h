@@ -136,7 +136,7 @@ enum {
 	NEWS_MASKS
 };
 
-struct line {
+struct line {				/* 64 bytes */
 	uint64_t number;		/* (paddr + lines.shift) / line size */
 	uint64_t addr;			/* virtual, of its first byte, as first seen */
 	union {				/* index of a share + 1; 0: free */
@@ -150,7 +150,6 @@ struct line {
 	uint32_t index;			/* in lines.lines */
 	uint8_t share_bits;		/* 1 << share_bits places for shares */
 	bool everywhere;		/* as at the start: every cpu holds it */
-	uint64_t moves;			/* of all tallies */
 	/* for the report */
 	uint8_t class;			/* sharing by its bytes */
 	const struct site *best;	/* with most moves, */

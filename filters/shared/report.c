@@ -249,10 +249,15 @@ static void put_rows(struct report *r, struct rows *rows)
 
 static struct row line_row(const struct lines *t, const struct line *l)
 {
-	struct row row = { .first = l->index, .order = line_paddr(t, l), .moves = l->moves };
+	struct row row = { .first = l->index, .order = line_paddr(t, l) };
 
-	for (uint32_t k = 0; k < line_places(l); k++)
-		row.n += line_share(t, l, k) ? line_share(t, l, k)->n_tallies : 0;
+	for (uint32_t k = 0; k < line_places(l); k++) {
+		const struct share *s = line_share(t, l, k);
+
+		row.n += s ? s->n_tallies : 0;
+		for (size_t j = 0; s && j < share_places(s); j++)
+			row.moves += lines_detail(t, &s->tallies[j]).moves;
+	}
 	return row;
 }
 

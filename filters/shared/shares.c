@@ -194,7 +194,6 @@ void lines_clear(struct lines *t)
 		struct line *l = pool_at(&t->lines, i);
 
 		l->epoch++;
-		l->moves = 0;
 		l->best = l->other = NULL;
 	}
 	t->n_tallies = t->n_moved = 0;
