@@ -8,7 +8,8 @@
 
 B       ?= build
 PREFIX  ?= /usr/local
-CFLAGS  ?= -O2 -g
+# -O3: mt-shared takes 4 % less than with -O2, nothing takes more
+CFLAGS  ?= -O3 -g
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 # VERSION: the only place; goes into begin records and manuals
 VERSION := 0.1
