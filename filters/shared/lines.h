@@ -136,7 +136,7 @@ enum {
 	NEWS_MASKS
 };
 
-struct line {				/* 64 bytes */
+struct line {
 	uint64_t number;		/* (paddr + lines.shift) / line size */
 	uint64_t addr;			/* virtual, of its first byte, as first seen */
 	union {				/* index of a share + 1; 0: free */
@@ -155,6 +155,9 @@ struct line {				/* 64 bytes */
 	const struct site *best;	/* with most moves, */
 	const struct site *other;	/* and of those of another cpu */
 };
+
+/* There are millions of lines, and of 65 bytes only half as many fit into a chunk. */
+_Static_assert(sizeof(struct line) <= 64, "a line is a cache line");
 
 #define MEMO_BITS 8
 
